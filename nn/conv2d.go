@@ -1,0 +1,107 @@
+package nn
+
+import (
+	"fmt"
+
+	"vaectl/conv"
+)
+
+// Conv2D is a convolution with bias and activation. Its kernel is
+// [Kernel, Kernel, in, Filters].
+type Conv2D struct {
+	Filters, Kernel, Stride int
+	Padding                 conv.Padding
+	Activation              Activation
+
+	convolution
+}
+
+func (l *Conv2D) Init(in Shape) (Shape, error) {
+	g, err := conv.NewGeometry(in.H, in.W, in.C, l.Filters, l.Kernel, l.Kernel, l.Stride, l.Padding)
+	if err != nil {
+		return Shape{}, fmt.Errorf("conv2d: %w", err)
+	}
+	out := Shape{g.OutH, g.OutW, g.OutC}
+	l.init(g, []int{l.Kernel, l.Kernel, in.C, l.Filters}, out, l.Activation)
+	return out, nil
+}
+
+// Forward computes y = act(conv(x, kernel) + bias).
+func (l *Conv2D) Forward(y, x Batch) {
+	l.conv.Forward(y.Data, x.Data, l.kernel.Data, y.N)
+	l.activate(y)
+}
+
+func (l *Conv2D) Backward(dx, dy, x, y Batch) {
+	dz := l.deactivate(dy, y)
+	l.conv.WeightGrad(l.kernel.Grad, x.Data, dz, dy.N)
+	if dx.Data != nil {
+		l.conv.DataGrad(dx.Data, dz, l.kernel.Data, dy.N)
+	}
+}
+
+// Conv2DTranspose is the adjoint of the convolution that maps its output's size
+// to its input's, with bias and activation: with Same padding its output is
+// Stride times as high and wide as its input. Its kernel is
+// [Kernel, Kernel, Filters, in]. The same convolution serves, with the forward
+// pass and the data gradient swapped.
+type Conv2DTranspose struct {
+	Filters, Kernel, Stride int
+	Padding                 conv.Padding
+	Activation              Activation
+
+	convolution
+}
+
+func (l *Conv2DTranspose) Init(in Shape) (Shape, error) {
+	extra := 0 // rows and columns beyond Stride times the input's
+	if l.Padding == conv.Valid {
+		extra = max(l.Kernel-l.Stride, 0)
+	}
+	g, err := conv.NewGeometry(in.H*l.Stride+extra, in.W*l.Stride+extra, l.Filters, in.C, l.Kernel, l.Kernel, l.Stride, l.Padding)
+	if err != nil {
+		return Shape{}, fmt.Errorf("conv2d_transpose: %w", err)
+	}
+	out := Shape{g.InH, g.InW, g.InC}
+	l.init(g, []int{l.Kernel, l.Kernel, l.Filters, in.C}, out, l.Activation)
+	return out, nil
+}
+
+// Forward computes y = act(convᵀ(x, kernel) + bias).
+func (l *Conv2DTranspose) Forward(y, x Batch) {
+	l.conv.DataGrad(y.Data, x.Data, l.kernel.Data, y.N)
+	l.activate(y)
+}
+
+func (l *Conv2DTranspose) Backward(dx, dy, x, y Batch) {
+	dz := l.deactivate(dy, y)
+	l.conv.WeightGrad(l.kernel.Grad, dz, x.Data, dy.N)
+	if dx.Data != nil {
+		l.conv.Forward(dx.Data, dz, l.kernel.Data, dy.N)
+	}
+}
+
+// convolution is what the two layers above share.
+type convolution struct {
+	geometry conv.Geometry
+	conv     *conv.Conv
+	kernel   *Param
+	biased
+}
+
+func (l *convolution) init(g conv.Geometry, kernelShape []int, out Shape, act Activation) {
+	// Keras takes the fans from the kernel's last two sizes in either layer;
+	// only their sum counts.
+	field := g.KH * g.KW
+	l.geometry = g
+	l.kernel = &Param{Name: "kernel", Shape: kernelShape, FanIn: field * g.InC, FanOut: field * g.OutC}
+	l.biased.init(out, act)
+}
+
+func (l *convolution) Params() []*Param { return []*Param{l.kernel, l.bias} }
+
+func (l *convolution) Bind(b *Binder) {
+	b.Param(l.kernel)
+	l.biased.bind(b)
+	l.conv = conv.New(l.geometry, b.Pool, b.Training)
+}

@@ -1,0 +1,148 @@
+// Package nn holds the layers, the losses and the variational autoencoder that
+// is built of them (vae.go).
+//
+// A layer's forward pass stands above its backward pass in one file. Layers
+// hold parameters and scratch memory, never activations: those belong to the
+// model, and Backward is handed them again. Batches are NHWC; gradients are
+// named after the value that they belong to, dy for y.
+//
+// What belongs here is the mathematics of the model. How parameters are updated
+// is package optim's, the training loop internal/train's, and the convolution
+// itself package conv's.
+package nn
+
+import "vaectl/internal/parallel"
+
+// Shape is the size of one sample: height, width, channels. A vector of n
+// values is 1 x 1 x n.
+type Shape struct{ H, W, C int }
+
+// Vector is the shape of a vector of n values.
+func Vector(n int) Shape { return Shape{1, 1, n} }
+
+// Len is the number of values in a sample.
+func (s Shape) Len() int { return s.H * s.W * s.C }
+
+// Batch is N samples of one shape, one after another. Data may be nil where a
+// gradient is not wanted.
+type Batch struct {
+	N int
+	Shape
+	Data []float32 // [N, H, W, C]
+}
+
+// Sample is the n-th sample.
+func (b Batch) Sample(n int) []float32 { return b.Data[n*b.Len():][:b.Len()] }
+
+// Head is a batch of the first n samples.
+func (b Batch) Head(n int) Batch {
+	b.N, b.Data = n, b.Data[:n*b.Len()]
+	return b
+}
+
+// As is the same values seen as samples of another shape of equal length.
+func (b Batch) As(s Shape) Batch {
+	if s.Len() != b.Len() {
+		panic("nn: a batch cannot change its length")
+	}
+	b.Shape = s
+	return b
+}
+
+// Param is one tensor of parameters and its gradient, both row-major in Shape.
+type Param struct {
+	Name          string
+	Shape         []int
+	FanIn, FanOut int // for Glorot's rule; 0 for a bias, which starts at zero
+	Data, Grad    []float32
+}
+
+// Len is the number of values.
+func (p *Param) Len() int {
+	n := 1
+	for _, d := range p.Shape {
+		n *= d
+	}
+	return n
+}
+
+// A Layer is one step of a model. It is used in the order Init, Bind, then
+// Forward and Backward any number of times.
+type Layer interface {
+	// Init fixes the input shape and returns the output shape. Every error
+	// in the sizes of a layer is found here.
+	Init(in Shape) (out Shape, err error)
+	// Params lists the parameters; Data and Grad are nil before Bind.
+	Params() []*Param
+	// Bind claims the memory that the layer needs from b.
+	Bind(b *Binder)
+	// Forward overwrites y.
+	Forward(y, x Batch)
+	// Backward overwrites dx, unless its Data is nil, and adds to the
+	// parameters' Grad. x and y are those of the forward pass; y and dy are
+	// only read.
+	Backward(dx, dy, x, y Batch)
+}
+
+// Binder gathers the memory requests of all layers, so that each kind of memory
+// is one allocation in which every tensor starts on a cache line of its own.
+type Binder struct {
+	Pool *parallel.Pool
+	// N is the largest batch that will be used.
+	N int
+	// Training asks for what Backward needs.
+	Training bool
+
+	weights, grads, scratch arena
+}
+
+// Param gives p its weights and, for training, its gradient.
+func (b *Binder) Param(p *Param) {
+	b.weights.claim(&p.Data, p.Len())
+	if b.Training {
+		b.grads.claim(&p.Grad, p.Len())
+	}
+}
+
+// Scratch gives *dst n values, whose contents are lost between calls.
+func (b *Binder) Scratch(dst *[]float32, n int) { b.scratch.claim(dst, n) }
+
+// Batch gives *dst memory for N samples of the given shape.
+func (b *Binder) Batch(dst *Batch, s Shape) {
+	*dst = Batch{N: b.N, Shape: s}
+	b.scratch.claim(&dst.Data, b.N*s.Len())
+}
+
+// allocate fulfils all requests and returns all weights and all gradients as
+// flat slices. The padding between tensors stays zero under any optimizer, for
+// its gradient is zero.
+func (b *Binder) allocate() (weights, grads []float32) {
+	b.scratch.allocate()
+	return b.weights.allocate(), b.grads.allocate()
+}
+
+type arena struct {
+	size   int
+	claims []claim
+}
+
+type claim struct {
+	dst       *[]float32
+	offset, n int
+}
+
+// cacheLine is the length of a cache line in float32 values.
+const cacheLine = 16
+
+func (a *arena) claim(dst *[]float32, n int) {
+	a.claims = append(a.claims, claim{dst, a.size, n})
+	a.size += (n + cacheLine - 1) &^ (cacheLine - 1)
+}
+
+func (a *arena) allocate() []float32 {
+	all := alignedFloats(a.size)
+	for _, c := range a.claims {
+		*c.dst = all[c.offset : c.offset+c.n : c.offset+c.n]
+	}
+	return all
+}
