@@ -7,6 +7,9 @@ import (
 	"slices"
 	"testing"
 
+	"gonum.org/v1/gonum/blas/blas32"
+
+	"vaectl/internal/gemm"
 	"vaectl/optim"
 )
 
@@ -101,8 +104,12 @@ func TestGolden(t *testing.T) {
 	if len(g.Cases) != 2 {
 		t.Fatalf("%d cases, want one for each noise", len(g.Cases))
 	}
-	for _, c := range g.Cases {
-		t.Run(c.Noise, func(t *testing.T) { g.check(t, c) })
+	defer blas32.Use(blas32.Implementation())
+	for tier := gemm.Generic; tier <= gemm.Best(); tier++ {
+		blas32.Use(gemm.NewBLAS(gemm.New(tier)))
+		for _, c := range g.Cases {
+			t.Run(tier.String()+" "+c.Noise, func(t *testing.T) { g.check(t, c) })
+		}
 	}
 }
 

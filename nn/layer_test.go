@@ -4,14 +4,23 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"testing"
 
+	"gonum.org/v1/gonum/blas/blas32"
 	"gonum.org/v1/gonum/diff/fd"
 
 	"vaectl/conv"
+	"vaectl/internal/gemm"
 	"vaectl/internal/parallel"
 )
+
+func TestMain(m *testing.M) {
+	// gonum's own product starts goroutines for large matrices, which allocates.
+	blas32.Use(gemm.NewBLAS(gemm.New(gemm.Best())))
+	os.Exit(m.Run())
+}
 
 // reference is a layer in float64, computed straight from its definition:
 // params are the layer's parameters in order, x and the result one sample.

@@ -1,0 +1,54 @@
+# vaectl: "make run" makes a manifold, "make test" tests everything.
+
+GO          ?= go
+BINARY      := vaectl
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+FUZZTIME    ?= 10s
+
+.PHONY: all build run test test-mnist lint race fuzz bench clean
+
+all: build
+
+# One static binary: no cgo, no Python, no C toolchain.
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -o $(BINARY) ./cmd/vaectl
+
+# From nothing to a picture: train on the built-in sample, draw the manifold.
+run: build
+	./$(BINARY) train --data sample
+	./$(BINARY) grid --n 15 > manifold.png
+	@echo "look at manifold.png"
+
+test:
+	$(GO) test ./...
+
+# The checks on the full MNIST, whose four files $$VAECTL_DATA names.
+test-mnist:
+	$(GO) test -tags mnist -run 'FullMNIST' -timeout 60m -v ./cmd/vaectl
+
+lint:
+	@out=$$(gofmt -l .); if [ -n "$$out" ]; then echo "not gofmt'd:"; echo "$$out"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) -C internal/gemm/asm vet ./...
+	GOARCH=arm64 $(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+	$(GO) generate ./...
+	git diff --exit-code -- '*_amd64.s' '*_amd64.go'
+
+race:
+	$(GO) test -race ./internal/parallel ./conv ./nn ./internal/train ./internal/gemm
+
+# Every fuzz target for FUZZTIME each.
+fuzz:
+	@for pkg in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+			echo "$$pkg $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+		done; \
+	done
+
+bench:
+	$(GO) test -run '^$$' -bench . ./...
+
+clean:
+	rm -f $(BINARY) manifold.png

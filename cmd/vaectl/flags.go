@@ -1,0 +1,133 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/pflag"
+)
+
+// value is a flag's value with a check: set parses s and stores it, or says
+// what is accepted.
+type value struct {
+	kind string
+	text string
+	set  func(s string) error
+}
+
+func (v *value) String() string { return v.text }
+func (v *value) Type() string   { return v.kind }
+
+func (v *value) Set(s string) error {
+	if err := v.set(s); err != nil {
+		return err
+	}
+	v.text = s
+	return nil
+}
+
+// intFlag adds a flag for a whole number from lo to hi, with the default that p
+// holds.
+func intFlag(fs *pflag.FlagSet, p *int, name string, lo, hi int, usage string) {
+	fs.Var(&value{"N", strconv.Itoa(*p), func(s string) error {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < lo || n > hi {
+			if hi == math.MaxInt32 {
+				return fmt.Errorf("must be a whole number from %d up", lo)
+			}
+			return fmt.Errorf("must be a whole number from %d to %d", lo, hi)
+		}
+		*p = n
+		return nil
+	}}, name, usage)
+}
+
+// seedFlag adds a flag for a random seed.
+func seedFlag(fs *pflag.FlagSet, p *uint64, name, usage string) {
+	fs.Var(&value{"N", strconv.FormatUint(*p, 10), func(s string) error {
+		n, err := strconv.ParseUint(s, 10, 64)
+		if err != nil {
+			return errors.New("must be a whole number from 0 to 18446744073709551615")
+		}
+		*p = n
+		return nil
+	}}, name, usage)
+}
+
+// floatFlag adds a flag for a finite number that passes ok; accepted says which
+// these are.
+func floatFlag(fs *pflag.FlagSet, p *float64, name string, ok func(float64) bool, accepted, usage string) {
+	fs.Var(&value{"X", strconv.FormatFloat(*p, 'g', -1, 64), func(s string) error {
+		x, err := strconv.ParseFloat(s, 64)
+		if err != nil || math.IsNaN(x) || math.IsInf(x, 0) || !ok(x) {
+			return fmt.Errorf("must be %s", accepted)
+		}
+		*p = x
+		return nil
+	}}, name, usage)
+}
+
+// choiceFlag adds a flag for one of a few words.
+func choiceFlag(fs *pflag.FlagSet, p *string, name string, choices []string, usage string) {
+	fs.Var(&value{strings.Join(choices, "|"), *p, func(s string) error {
+		if !slices.Contains(choices, s) {
+			return fmt.Errorf("must be one of %s", strings.Join(choices, ", "))
+		}
+		*p = s
+		return nil
+	}}, name, usage)
+}
+
+// floatsFlag adds a flag for finite numbers with commas between them.
+func floatsFlag(fs *pflag.FlagSet, p *[]float64, name, usage string) {
+	fs.Var(&value{"X,...", "", func(s string) error {
+		var list []float64
+		for _, f := range strings.Split(s, ",") {
+			x, err := strconv.ParseFloat(strings.TrimSpace(f), 64)
+			if err != nil || math.IsNaN(x) || math.IsInf(x, 0) {
+				return errors.New("must be numbers with commas between them")
+			}
+			list = append(list, x)
+		}
+		*p = list
+		return nil
+	}}, name, usage)
+}
+
+// axesFlag adds a flag for two latent dimensions counted from 1.
+func axesFlag(fs *pflag.FlagSet, p *[2]int, name, usage string) {
+	fs.Var(&value{"I,J", "", func(s string) error {
+		a, b, found := strings.Cut(s, ",")
+		i, err1 := strconv.Atoi(a)
+		j, err2 := strconv.Atoi(b)
+		if !found || err1 != nil || err2 != nil || i < 1 || j < 1 {
+			return errors.New("must be two dimensions counted from 1, such as 1,2")
+		}
+		*p = [2]int{i, j}
+		return nil
+	}}, name, usage)
+}
+
+// modelFlag adds the flag for the model file that all commands share.
+func modelFlag(fs *pflag.FlagSet, p *string, c *console) {
+	*p = "vae.safetensors"
+	if env := c.getenv("VAECTL_MODEL"); env != "" {
+		*p = env
+	}
+	fs.VarP(&value{"FILE", *p, func(s string) error {
+		if s == "" {
+			return errors.New("must be the name of a file")
+		}
+		*p = s
+		return nil
+	}}, "model", "m", "model `FILE`; $VAECTL_MODEL changes the default")
+}
+
+// outputFlag adds the flag for a command's output file.
+func outputFlag(fs *pflag.FlagSet, p *string) {
+	fs.StringVarP(p, "output", "o", "", "write to `FILE` rather than stdout; - means stdout even if that is a terminal")
+}

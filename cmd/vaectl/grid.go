@@ -1,0 +1,88 @@
+package main
+
+import (
+	"fmt"
+	"image/png"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"vaectl/grid"
+)
+
+type gridOptions struct {
+	model, output string
+	spec          grid.Spec
+	scale         int
+}
+
+// batchSize is the number of images that encode, decode and grid pass through
+// the model at a time.
+const batchSize = 32
+
+func newGridCommand(c *console) *cobra.Command {
+	o := gridOptions{spec: grid.Spec{N: 15, Lo: 0.05, Hi: 0.95}, scale: 1}
+	cmd := &cobra.Command{
+		Use:     "sample-grid",
+		Aliases: []string{"grid"},
+		Short:   "Draw the latent manifold as a PNG",
+		Long: `Draw the latent manifold as a PNG.
+
+Column j and row i show what the model decodes from z = (q[j], q[i]), where q
+are the normal distribution's quantiles of n probabilities spaced evenly from
+--lo to --hi: z_1 grows to the right, z_2 grows downwards.`,
+		Example: `  vaectl grid --n 15 > manifold.png
+  vaectl grid --n 30 --lo 0.01 --hi 0.99 --y-up -o wide.png
+  vaectl grid --axes 2,5 --at 0,0,1.5,0,0 > slice.png   # latent dimension 5`,
+		Args: args(cobra.NoArgs),
+		RunE: func(*cobra.Command, []string) error { return runGrid(c, o) },
+	}
+	f := cmd.Flags()
+	modelFlag(f, &o.model, c)
+	outputFlag(f, &o.output)
+	intFlag(f, &o.spec.N, "n", 1, grid.MaxN, "images along each side")
+	probability := func(x float64) bool { return 0 < x && x < 1 }
+	floatFlag(f, &o.spec.Lo, "lo", probability, "a probability between 0 and 1", "probability of the first quantile")
+	floatFlag(f, &o.spec.Hi, "hi", probability, "a probability between 0 and 1", "probability of the last quantile")
+	f.BoolVar(&o.spec.YUp, "y-up", false, "let z_2 grow upwards")
+	intFlag(f, &o.scale, "scale", 1, grid.MaxScale, "enlarge each pixel `N` times")
+	axesFlag(f, &o.spec.Axes, "axes", "latent dimensions that grow to the right and down (default 1,2)")
+	floatsFlag(f, &o.spec.At, "at", "point that the grid runs through: all latent dimensions (default 0,0,...)")
+	return cmd
+}
+
+func runGrid(c *console, o gridOptions) error {
+	if !(o.spec.Lo < o.spec.Hi) {
+		return usagef("--lo %v and --hi %v: --lo must be below --hi", o.spec.Lo, o.spec.Hi)
+	}
+	model, pool, err := loadModel(o.model, batchSize)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	o.spec.Latent = model.LatentDim
+	g, err := grid.New(o.spec)
+	if err != nil {
+		return &usageError{err}
+	}
+	sheet, err := grid.NewSheet(g.Len(), g.Cols(), model.Height, model.Width, o.scale)
+	if err != nil {
+		return &usageError{err}
+	}
+	z := make([]float32, batchSize*model.LatentDim)
+	p := make([]float32, batchSize*model.Pixels())
+	for first := 0; first < g.Len(); {
+		n := g.Fill(z, first)
+		model.Decode(p, z[:n*model.LatentDim])
+		for i := range n {
+			sheet.Set(first+i, p[i*model.Pixels():][:model.Pixels()])
+		}
+		first += n
+	}
+	return writeOutput(c, o.output, true, func(w io.Writer) error {
+		if err := png.Encode(w, sheet.Image()); err != nil {
+			return fmt.Errorf("writing the PNG: %w", err)
+		}
+		return nil
+	})
+}

@@ -1,0 +1,156 @@
+// Vaectl trains a convolutional variational autoencoder on MNIST and samples
+// from it. This package is the only one that knows flags, files and terminals;
+// each subcommand has a file of its own.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"gonum.org/v1/gonum/blas/blas32"
+
+	"vaectl/internal/gemm"
+)
+
+func main() {
+	os.Exit(run(os.Args[1:]))
+}
+
+// Exit statuses other than 0, done.
+const (
+	exitFailed      = 1
+	exitUsage       = 2
+	exitInterrupted = 130
+)
+
+func run(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return execute(ctx, args, &console{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv})
+}
+
+// execute runs one command line and returns its exit status.
+func execute(ctx context.Context, args []string, c *console) int {
+	root := newRootCommand(c)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	fmt.Fprintf(c.err, "vaectl: %v\n", err)
+	var hinted *hintError
+	if errors.As(err, &hinted) {
+		fmt.Fprintf(c.err, "hint: %s\n", hinted.hint)
+	}
+	var usage *usageError
+	switch {
+	case errors.Is(err, context.Canceled):
+		return exitInterrupted
+	case errors.As(err, &usage):
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// console is what a command sees of the world around it. Data goes to out;
+// progress, notes and errors go to err.
+type console struct {
+	in       *os.File
+	out, err *os.File
+	getenv   func(string) string
+}
+
+// usageError is a fault in the command line rather than in the work.
+type usageError struct{ err error }
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+func usagef(format string, args ...any) error {
+	return &usageError{fmt.Errorf(format, args...)}
+}
+
+// hintError carries a line that says what to do about the error.
+type hintError struct {
+	err  error
+	hint string
+}
+
+func (e *hintError) Error() string { return e.err.Error() }
+func (e *hintError) Unwrap() error { return e.err }
+
+func newRootCommand(c *console) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "vaectl",
+		Short: "Train a convolutional variational autoencoder on MNIST and sample from it",
+		Long: `Train a convolutional variational autoencoder on MNIST and sample from it.
+
+Data goes to stdout, everything else to stderr. "-" stands for stdin or stdout.`,
+		Example: `  vaectl train                       # trains, saves vae.safetensors
+  vaectl grid --n 15 > manifold.png  # draws the latent manifold
+  vaectl encode digit.png | vaectl decode > again.png`,
+		Args:          knownCommand,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			return chooseTier(c.getenv("VAECTL_ISA"))
+		},
+	}
+	root.SetIn(c.in)
+	root.SetOut(c.out)
+	root.SetErr(c.err)
+	root.SuggestionsMinimumDistance = 2
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return &hintError{&usageError{err}, fmt.Sprintf("%q lists the flags", cmd.CommandPath()+" --help")}
+	})
+	root.AddCommand(
+		newTrainCommand(c),
+		newGridCommand(c),
+		newEncodeCommand(c),
+		newDecodeCommand(c),
+	)
+	return root
+}
+
+// chooseTier installs the matrix product of the instruction set that
+// $VAECTL_ISA names, by default the best that the CPU has.
+func chooseTier(name string) error {
+	tier := gemm.Best()
+	if name != "" {
+		var err error
+		if tier, err = gemm.ParseTier(name); err != nil {
+			return usagef("$VAECTL_ISA: %w", err)
+		}
+	}
+	blas32.Use(gemm.NewBLAS(gemm.New(tier)))
+	return nil
+}
+
+// knownCommand refuses a word that is no command, with the nearest one as a hint.
+func knownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	hint := `"vaectl --help" lists the commands`
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		hint = fmt.Sprintf("did you mean %q?", near[0])
+	}
+	return &hintError{usagef("unknown command %q", args[0]), hint}
+}
+
+// args turns cobra's complaints about the number of arguments into usage errors.
+func args(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return &usageError{err}
+		}
+		return nil
+	}
+}

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"vaectl/internal/modelfile"
+	"vaectl/internal/parallel"
+	"vaectl/internal/train"
+	"vaectl/nn"
+)
+
+// layout lists the tensors that a model file of the given settings must hold.
+func layout(c modelfile.Config) ([]modelfile.Spec, error) {
+	model, err := nn.New(train.ModelConfig(c))
+	if err != nil {
+		return nil, err
+	}
+	var specs []modelfile.Spec
+	for _, p := range model.Params() {
+		specs = append(specs, modelfile.Spec{Name: p.Name, Shape: p.Shape})
+	}
+	return specs, nil
+}
+
+// loadModel reads a model file and prepares it for batches of the given size.
+// The pool's workers do the work and must be closed by the caller.
+func loadModel(path string, batch int) (*nn.VAE, *parallel.Pool, error) {
+	file, err := readModel(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	model, err := nn.New(train.ModelConfig(file.Config))
+	if err != nil {
+		return nil, nil, fmt.Errorf("building the model of %s: %w", path, err)
+	}
+	pool := parallel.New(0)
+	model.Bind(pool, batch, false)
+	for i, p := range model.Params() {
+		copy(p.Data, file.Tensors[i].Data)
+	}
+	return model, pool, nil
+}
+
+func readModel(path string) (*modelfile.Model, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &hintError{fmt.Errorf("reading the model: %w", err), `"vaectl train" makes one; -m names another`}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the model: %w", err)
+	}
+	defer f.Close()
+	m, err := modelfile.Read(f, layout)
+	if err != nil {
+		return nil, fmt.Errorf("reading the model %s: %w", path, err)
+	}
+	return m, nil
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+
+	"vaectl/internal/train"
+	"vaectl/nn"
+)
+
+// epochBar shows how far an epoch is, where stderr is a terminal.
+type epochBar struct {
+	c     *console
+	shown bool
+	bar   *progressbar.ProgressBar
+	phase bool // validating
+}
+
+func newEpochBar(c *console, quiet bool) *epochBar {
+	return &epochBar{c: c, shown: !quiet && isTerminal(c.err) && c.getenv("TERM") != "dumb"}
+}
+
+func (b *epochBar) update(p train.Progress) {
+	if !b.shown {
+		return
+	}
+	if b.bar == nil || p.Validating != b.phase {
+		b.clear()
+		b.phase = p.Validating
+		b.bar = progressbar.NewOptions(p.Total,
+			progressbar.OptionSetWriter(b.c.err),
+			progressbar.OptionSetWidth(24),
+			progressbar.OptionShowCount(),
+			progressbar.OptionShowIts(),
+			progressbar.OptionSetItsString("samples"),
+			progressbar.OptionSetPredictTime(true),
+			progressbar.OptionThrottle(100*time.Millisecond),
+			progressbar.OptionClearOnFinish(),
+		)
+	}
+	name := "loss"
+	if p.Validating {
+		name = "val_loss"
+	}
+	b.bar.Describe(fmt.Sprintf("epoch %d/%d %s %.4f", p.Epoch, p.Epochs, name, p.Mean.Loss))
+	// The bar is decoration: a terminal that went away must not end a training.
+	_ = b.bar.Set(p.Samples)
+}
+
+// clear removes the bar from the screen.
+func (b *epochBar) clear() {
+	if b.bar != nil {
+		_ = b.bar.Clear()
+	}
+}
+
+// printSummary prints the model's table as Keras does: layer, output shape,
+// parameters, and their total.
+func printSummary(w io.Writer, rows []nn.SummaryRow) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "Layer\tType\tOutput shape\tParameters")
+	total := 0
+	for _, r := range rows {
+		shape := fmt.Sprintf("%dx%dx%d", r.Output.H, r.Output.W, r.Output.C)
+		if r.Output == nn.Vector(r.Output.C) {
+			shape = fmt.Sprint(r.Output.C)
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", r.Name, r.Kind, shape, thousands(r.Params))
+		total += r.Params
+	}
+	t.Flush()
+	fmt.Fprintf(w, "Total parameters: %s\n", thousands(total))
+}
+
+// thousands writes n with a comma before every third digit from the right.
+func thousands(n int) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}

@@ -1,0 +1,240 @@
+package main
+
+import (
+	"compress/gzip"
+	"context"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"image"
+	"image/color"
+	"image/png"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"vaectl/internal/atomicfile"
+	"vaectl/internal/modelfile"
+	"vaectl/internal/train"
+	"vaectl/mnist"
+	"vaectl/nn"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"vaectl": func() { os.Exit(run(os.Args[1:])) },
+	})
+}
+
+// TestScripts runs the scenarios of testdata/script, each in a directory of its
+// own that holds model.safetensors, a model of 2 latent dimensions trained for
+// one short epoch.
+func TestScripts(t *testing.T) {
+	model := trainTestModel(t)
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("HOME", env.WorkDir)
+			env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, ".cache"))
+			return os.WriteFile(filepath.Join(env.WorkDir, "model.safetensors"), model, 0o666)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"status":  status,
+			"mkidx":   mkidx,
+			"mkpng":   mkpng,
+			"chop":    chop,
+			"poke":    poke,
+			"gzip":    gzipFile,
+			"pngsize": pngsize,
+			"clean":   clean,
+		},
+	})
+}
+
+func trainTestModel(t *testing.T) []byte {
+	t.Helper()
+	if err := chooseTier(""); err != nil {
+		t.Fatal(err)
+	}
+	data, err := mnist.Sample()
+	if err != nil {
+		t.Fatal(err)
+	}
+	run, err := train.New(modelfile.Config{
+		Height: 28, Width: 28, LatentDim: 2, Noise: string(nn.BookNoise), KLWeight: 5e-4,
+		Optimizer: "rmsprop", LearningRate: 0.001, BatchSize: 16, Epochs: 1, Seed: 1, LimitTrain: 128, LimitVal: 16,
+	}, data, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer run.Close()
+	if _, err := run.Epoch(context.Background(), func(train.Progress) {}); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "model.safetensors")
+	if err := atomicfile.Write(path, func(w io.Writer) error { return modelfile.Write(w, run.Model()) }); err != nil {
+		t.Fatal(err)
+	}
+	model, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return model
+}
+
+// status runs "status N vaectl ARGS..." and fails unless the exit status is N.
+func status(ts *testscript.TestScript, neg bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec(args[1], args[2:]...)
+	got := 0
+	if err != nil {
+		var exit interface{ ExitCode() int }
+		var ok bool
+		if exit, ok = err.(interface{ ExitCode() int }); !ok {
+			ts.Fatalf("%v", err)
+		}
+		got = exit.ExitCode()
+	}
+	if neg || got != want {
+		ts.Fatalf("exit status %d, want %d", got, want)
+	}
+}
+
+// mkidx writes "mkidx FILE COUNT ROWS COLS" images, or labels if ROWS and COLS
+// are left out. Image i has a bright stroke whose place depends on i.
+func mkidx(ts *testscript.TestScript, _ bool, args []string) {
+	n := number(ts, args[1])
+	f, err := os.Create(ts.MkAbs(args[0]))
+	ts.Check(err)
+	defer f.Close()
+	if len(args) == 2 {
+		labels := make([]byte, n)
+		for i := range labels {
+			labels[i] = byte(i % 10)
+		}
+		ts.Check(mnist.WriteLabels(f, labels))
+		return
+	}
+	m := &mnist.Images{Rows: number(ts, args[2]), Cols: number(ts, args[3])}
+	for i := range n {
+		pix := make([]byte, m.Rows*m.Cols)
+		for r := range m.Rows {
+			pix[r*m.Cols+i%m.Cols] = 255
+		}
+		m.Pix = append(m.Pix, pix...)
+	}
+	if n == 0 { // the writer refuses what the reader must refuse
+		ts.Check(binary.Write(f, binary.BigEndian, []uint32{0x803, 0, uint32(m.Rows), uint32(m.Cols)}))
+		return
+	}
+	ts.Check(mnist.WriteImages(f, m))
+}
+
+// mkpng writes "mkpng FILE WIDTH HEIGHT", a vertical stroke on a dark ground.
+func mkpng(ts *testscript.TestScript, _ bool, args []string) {
+	w, h := number(ts, args[1]), number(ts, args[2])
+	img := image.NewGray(image.Rect(0, 0, w, h))
+	for y := h / 5; y < h*4/5; y++ {
+		img.SetGray(w/2, y, color.Gray{Y: 255})
+		img.SetGray(w/2+1, y, color.Gray{Y: 200})
+	}
+	f, err := os.Create(ts.MkAbs(args[0]))
+	ts.Check(err)
+	defer f.Close()
+	ts.Check(png.Encode(f, img))
+}
+
+// chop cuts the last N bytes off: "chop FILE N".
+func chop(ts *testscript.TestScript, _ bool, args []string) {
+	info, err := os.Stat(ts.MkAbs(args[0]))
+	ts.Check(err)
+	ts.Check(os.Truncate(ts.MkAbs(args[0]), info.Size()-int64(number(ts, args[1]))))
+}
+
+// poke overwrites bytes, given in hex, at an offset: "poke FILE OFFSET HEX". The
+// offset "end" appends.
+func poke(ts *testscript.TestScript, _ bool, args []string) {
+	data, err := hex.DecodeString(args[2])
+	ts.Check(err)
+	f, err := os.OpenFile(ts.MkAbs(args[0]), os.O_RDWR, 0)
+	ts.Check(err)
+	defer f.Close()
+	if args[1] == "end" {
+		_, err = f.Seek(0, io.SeekEnd)
+	} else {
+		_, err = f.Seek(int64(number(ts, args[1])), io.SeekStart)
+	}
+	ts.Check(err)
+	_, err = f.Write(data)
+	ts.Check(err)
+}
+
+// gzipFile replaces FILE by FILE.gz.
+func gzipFile(ts *testscript.TestScript, _ bool, args []string) {
+	path := ts.MkAbs(args[0])
+	data, err := os.ReadFile(path)
+	ts.Check(err)
+	f, err := os.Create(path + ".gz")
+	ts.Check(err)
+	defer f.Close()
+	w := gzip.NewWriter(f)
+	_, err = w.Write(data)
+	ts.Check(err)
+	ts.Check(w.Close())
+	ts.Check(os.Remove(path))
+}
+
+// pngsize fails unless FILE is a grayscale PNG of the given size and not of one
+// colour: "pngsize FILE WIDTH HEIGHT".
+func pngsize(ts *testscript.TestScript, _ bool, args []string) {
+	f, err := os.Open(ts.MkAbs(args[0]))
+	ts.Check(err)
+	defer f.Close()
+	img, err := png.Decode(f)
+	ts.Check(err)
+	gray, ok := img.(*image.Gray)
+	if !ok {
+		ts.Fatalf("%s is a %T, want 8-bit grayscale", args[0], img)
+	}
+	if b := img.Bounds(); b.Dx() != number(ts, args[1]) || b.Dy() != number(ts, args[2]) {
+		ts.Fatalf("%s is %dx%d", args[0], b.Dx(), b.Dy())
+	}
+	for _, p := range gray.Pix {
+		if p != gray.Pix[0] {
+			return
+		}
+	}
+	ts.Fatalf("%s is of one colour", args[0])
+}
+
+// clean fails if a directory holds a temporary file, or, given more names,
+// anything beyond them.
+func clean(ts *testscript.TestScript, _ bool, args []string) {
+	entries, err := os.ReadDir(ts.MkAbs(args[0]))
+	ts.Check(err)
+	known := map[string]bool{}
+	for _, name := range args[1:] {
+		known[name] = true
+	}
+	for _, e := range entries {
+		hidden := e.Name()[0] == '.' && e.Name() != ".cache" && e.Name() != ".tmp"
+		if hidden || len(known) > 0 && !known[e.Name()] {
+			ts.Fatalf("%s holds %s", args[0], e.Name())
+		}
+	}
+}
+
+func number(ts *testscript.TestScript, s string) int {
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		ts.Check(fmt.Errorf("not a number: %w", err))
+	}
+	return n
+}
