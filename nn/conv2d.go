@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"vaectl/conv"
+	"vaectl/internal/gemm"
 )
 
 // Conv2D is a convolution with bias and activation. Its kernel is
@@ -21,22 +22,30 @@ func (l *Conv2D) Init(in Shape) (Shape, error) {
 	if err != nil {
 		return Shape{}, fmt.Errorf("conv2d: %w", err)
 	}
-	out := Shape{g.OutH, g.OutW, g.OutC}
-	l.init(g, []int{l.Kernel, l.Kernel, in.C, l.Filters}, out, l.Activation)
-	return out, nil
+	l.init(g, []int{l.Kernel, l.Kernel, in.C, l.Filters}, l.Filters, l.Activation)
+	return Shape{g.OutH, g.OutW, g.OutC}, nil
 }
 
 // Forward computes y = act(conv(x, kernel) + bias).
 func (l *Conv2D) Forward(y, x Batch) {
+	if l.fused != nil {
+		l.fused.Forward(y.Data, x.Data, l.params(), y.N)
+		return
+	}
 	l.conv.Forward(y.Data, x.Data, l.kernel.Data, y.N)
 	l.activate(y)
 }
 
-func (l *Conv2D) Backward(dx, dy, x, y Batch) {
-	dz := l.deactivate(dy, y)
-	l.conv.WeightGrad(l.kernel.Grad, x.Data, dz, dy.N)
+func (l *Conv2D) Backward(dx, dy, x Batch) {
+	if l.fused != nil {
+		l.fused.Backward(dx.Data, dy.Data, x.Data, x.Rectified, l.params(), dy.N)
+		return
+	}
+	l.biasGrad(dy)
+	l.conv.WeightGrad(l.kernel.Grad, x.Data, dy.Data, dy.N)
 	if dx.Data != nil {
-		l.conv.DataGrad(dx.Data, dz, l.kernel.Data, dy.N)
+		l.conv.DataGrad(dx.Data, dy.Data, l.kernel.Data, dy.N)
+		l.rectify(dx, x)
 	}
 }
 
@@ -62,40 +71,50 @@ func (l *Conv2DTranspose) Init(in Shape) (Shape, error) {
 	if err != nil {
 		return Shape{}, fmt.Errorf("conv2d_transpose: %w", err)
 	}
-	out := Shape{g.InH, g.InW, g.InC}
-	l.init(g, []int{l.Kernel, l.Kernel, l.Filters, in.C}, out, l.Activation)
-	return out, nil
+	l.init(g, []int{l.Kernel, l.Kernel, l.Filters, in.C}, l.Filters, l.Activation)
+	return Shape{g.InH, g.InW, g.InC}, nil
 }
 
 // Forward computes y = act(convᵀ(x, kernel) + bias).
 func (l *Conv2DTranspose) Forward(y, x Batch) {
+	if l.fused != nil {
+		l.fused.TransposeForward(y.Data, x.Data, l.params(), y.N)
+		return
+	}
 	l.conv.DataGrad(y.Data, x.Data, l.kernel.Data, y.N)
 	l.activate(y)
 }
 
-func (l *Conv2DTranspose) Backward(dx, dy, x, y Batch) {
-	dz := l.deactivate(dy, y)
-	l.conv.WeightGrad(l.kernel.Grad, dz, x.Data, dy.N)
+func (l *Conv2DTranspose) Backward(dx, dy, x Batch) {
+	if l.fused != nil {
+		l.fused.TransposeBackward(dx.Data, dy.Data, x.Data, x.Rectified, l.params(), dy.N)
+		return
+	}
+	l.biasGrad(dy)
+	l.conv.WeightGrad(l.kernel.Grad, dy.Data, x.Data, dy.N)
 	if dx.Data != nil {
-		l.conv.Forward(dx.Data, dz, l.kernel.Data, dy.N)
+		l.conv.Forward(dx.Data, dy.Data, l.kernel.Data, dy.N)
+		l.rectify(dx, x)
 	}
 }
 
 // convolution is what the two layers above share.
 type convolution struct {
 	geometry conv.Geometry
-	conv     *conv.Conv
 	kernel   *Param
 	biased
+
+	conv  *conv.Conv  // the reference, or
+	fused *conv.Fused // the fast path, where the CPU has one
 }
 
-func (l *convolution) init(g conv.Geometry, kernelShape []int, out Shape, act Activation) {
+func (l *convolution) init(g conv.Geometry, kernelShape []int, filters int, act Activation) {
 	// Keras takes the fans from the kernel's last two sizes in either layer;
 	// only their sum counts.
 	field := g.KH * g.KW
 	l.geometry = g
 	l.kernel = &Param{Name: "kernel", Shape: kernelShape, FanIn: field * g.InC, FanOut: field * g.OutC}
-	l.biased.init(out, act)
+	l.biased.init(filters, act)
 }
 
 func (l *convolution) Params() []*Param { return []*Param{l.kernel, l.bias} }
@@ -103,5 +122,17 @@ func (l *convolution) Params() []*Param { return []*Param{l.kernel, l.bias} }
 func (l *convolution) Bind(b *Binder) {
 	b.Param(l.kernel)
 	l.biased.bind(b)
-	l.conv = conv.New(l.geometry, b.Pool, b.Training)
+	if b.Kernels.Tier() == gemm.Generic {
+		l.conv = conv.New(l.geometry, b.Pool, b.Training)
+	} else {
+		l.fused = conv.NewFused(l.geometry, b.Pool, b.Kernels, b.N)
+	}
+}
+
+func (l *convolution) params() conv.Params {
+	return conv.Params{
+		Kernel: l.kernel.Data, Bias: l.bias.Data,
+		KernelGrad: l.kernel.Grad, BiasGrad: l.bias.Grad,
+		ReLU: l.act == ReLU,
+	}
 }

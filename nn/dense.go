@@ -14,21 +14,22 @@ type Dense struct {
 	Out        Shape
 	Activation Activation
 
-	in     int
-	units  int
-	kernel *Param
+	in, units int
+	kernel    *Param
 	biased
+	terms []float32 // [depths, N, units], the sums over each block of inputs
 
-	x, yy, dx, dzs               []float32 // operands of the running call
-	n                            int
-	forwardR, dataR, weightBlock func(worker, block int)
+	x, y, dx, dy                []float32 // operands of the running call
+	n                           int
+	forwardB, weightB, dataGrad func(worker, block int)
 }
 
-// Work is split into blocks of fixed size: samples for the products whose rows
-// are samples, inputs for the weight gradient.
+// Products are cut up along the inputs and the units into blocks of fixed size.
+// Sums over the inputs are finished in the order of the blocks.
 const (
-	denseSamples = 4
-	denseInputs  = 512
+	denseDepth = 1024 // inputs in a term of the forward sum
+	denseWidth = 512  // units in a block of the forward product
+	denseRows  = 512  // inputs in a block of either gradient
 )
 
 func (l *Dense) Init(in Shape) (Shape, error) {
@@ -37,8 +38,8 @@ func (l *Dense) Init(in Shape) (Shape, error) {
 		return Shape{}, fmt.Errorf("dense: %d inputs to %d units: every size must be at least 1", l.in, l.units)
 	}
 	l.kernel = &Param{Name: "kernel", Shape: []int{l.in, l.units}, FanIn: l.in, FanOut: l.units}
-	l.biased.init(Vector(l.units), l.Activation)
-	l.forwardR, l.dataR, l.weightBlock = l.forwardRows, l.dataGradRows, l.weightGradBlock
+	l.biased.init(l.units, l.Activation)
+	l.forwardB, l.weightB, l.dataGrad = l.forwardBlock, l.weightGradBlock, l.dataGradBlock
 	return l.Out, nil
 }
 
@@ -47,45 +48,64 @@ func (l *Dense) Params() []*Param { return []*Param{l.kernel, l.bias} }
 func (l *Dense) Bind(b *Binder) {
 	b.Param(l.kernel)
 	l.biased.bind(b)
+	if l.depths() > 1 {
+		b.Scratch(&l.terms, l.depths()*b.N*l.units)
+	}
 }
+
+func (l *Dense) depths() int { return blocks(l.in, denseDepth) }
 
 // Forward computes y = act(x * kernel + bias).
 func (l *Dense) Forward(y, x Batch) {
-	l.x, l.yy, l.n = x.Data, y.Data, y.N
-	l.pool.Run(blocks(y.N, denseSamples), l.forwardR)
+	l.x, l.y, l.n = x.Data, y.Data, y.N
+	l.pool.Run(l.depths()*blocks(l.units, denseWidth), l.forwardB)
+	if l.depths() > 1 {
+		clear(y.Data)
+		for d := range l.depths() {
+			add(y.Data, l.terms[d*y.N*l.units:])
+		}
+	}
 	l.activate(y)
 }
 
-func (l *Dense) forwardRows(_, block int) {
-	lo, rows := span(block, denseSamples, l.n)
-	// y [rows, units] = x [rows, in] * kernel [in, units]
+func (l *Dense) forwardBlock(_, block int) {
+	depth := block % l.depths()
+	k, inputs := span(depth, denseDepth, l.in)
+	j, units := span(block/l.depths(), denseWidth, l.units)
+	y := l.y
+	if l.depths() > 1 {
+		y = l.terms[depth*l.n*l.units:]
+	}
+	// y [n, units] = x [n, inputs] * kernel [inputs, units], parts of each
 	blas32.Gemm(blas.NoTrans, blas.NoTrans, 1,
-		matrix(rows, l.in, l.x[lo*l.in:]), matrix(l.in, l.units, l.kernel.Data),
-		0, matrix(rows, l.units, l.yy[lo*l.units:]))
+		part(l.n, inputs, l.in, l.x[k:]), part(inputs, units, l.units, l.kernel.Data[k*l.units+j:]),
+		0, part(l.n, units, l.units, y[j:]))
 }
 
-func (l *Dense) Backward(dx, dy, x, y Batch) {
-	l.dzs, l.x, l.dx, l.n = l.deactivate(dy, y), x.Data, dx.Data, dy.N
-	l.pool.Run(blocks(l.in, denseInputs), l.weightBlock)
+func (l *Dense) Backward(dx, dy, x Batch) {
+	l.dy, l.x, l.dx, l.n = dy.Data, x.Data, dx.Data, dy.N
+	l.biasGrad(dy)
+	l.pool.Run(blocks(l.in, denseRows), l.weightB)
 	if dx.Data != nil {
-		l.pool.Run(blocks(dy.N, denseSamples), l.dataR)
+		l.pool.Run(blocks(l.in, denseRows), l.dataGrad)
+		l.rectify(dx, x)
 	}
 }
 
 func (l *Dense) weightGradBlock(_, block int) {
-	lo, rows := span(block, denseInputs, l.in)
-	// dkernel [rows, units] += x[:, lo:lo+rows]ᵀ [rows, n] * dz [n, units]
+	i, inputs := span(block, denseRows, l.in)
+	// dkernel [inputs, units] += xᵀ [inputs, n] * dy [n, units]
 	blas32.Gemm(blas.Trans, blas.NoTrans, 1,
-		blas32.General{Rows: l.n, Cols: rows, Stride: l.in, Data: l.x[lo:]}, matrix(l.n, l.units, l.dzs),
-		1, matrix(rows, l.units, l.kernel.Grad[lo*l.units:]))
+		part(l.n, inputs, l.in, l.x[i:]), part(l.n, l.units, l.units, l.dy),
+		1, part(inputs, l.units, l.units, l.kernel.Grad[i*l.units:]))
 }
 
-func (l *Dense) dataGradRows(_, block int) {
-	lo, rows := span(block, denseSamples, l.n)
-	// dx [rows, in] = dz [rows, units] * kernelᵀ [units, in]
+func (l *Dense) dataGradBlock(_, block int) {
+	i, inputs := span(block, denseRows, l.in)
+	// dx [n, inputs] = dy [n, units] * kernelᵀ [units, inputs]
 	blas32.Gemm(blas.NoTrans, blas.Trans, 1,
-		matrix(rows, l.units, l.dzs[lo*l.units:]), matrix(l.in, l.units, l.kernel.Data),
-		0, matrix(rows, l.in, l.dx[lo*l.in:]))
+		part(l.n, l.units, l.units, l.dy), part(inputs, l.units, l.units, l.kernel.Data[i*l.units:]),
+		0, part(l.n, inputs, l.in, l.dx[i:]))
 }
 
 // blocks is the number of blocks of the given size that n items fill, and span
@@ -97,6 +117,7 @@ func span(block, size, n int) (lo, length int) {
 	return lo, min(size, n-lo)
 }
 
-func matrix(rows, cols int, data []float32) blas32.General {
-	return blas32.General{Rows: rows, Cols: cols, Stride: cols, Data: data}
+// part is a matrix within one whose rows are stride apart.
+func part(rows, cols, stride int, data []float32) blas32.General {
+	return blas32.General{Rows: rows, Cols: cols, Stride: stride, Data: data}
 }

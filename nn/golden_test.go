@@ -108,13 +108,13 @@ func TestGolden(t *testing.T) {
 	for tier := gemm.Generic; tier <= gemm.Best(); tier++ {
 		blas32.Use(gemm.NewBLAS(gemm.New(tier)))
 		for _, c := range g.Cases {
-			t.Run(tier.String()+" "+c.Noise, func(t *testing.T) { g.check(t, c) })
+			t.Run(tier.String()+" "+c.Noise, func(t *testing.T) { g.check(t, gemm.New(tier), c) })
 		}
 	}
 }
 
-func (g golden) check(t *testing.T, c goldenCase) {
-	v := newVAE(t, Config{Height: 28, Width: 28, LatentDim: 2, Noise: Noise(c.Noise), KLWeight: c.KLWeight}, 2, g.Batch)
+func (g golden) check(t *testing.T, kernels gemm.Kernels, c goldenCase) {
+	v := newVAE(t, Config{Height: 28, Width: 28, LatentDim: 2, Noise: Noise(c.Noise), KLWeight: c.KLWeight}, kernels, 2, g.Batch)
 	goldenWeights(v.Params())
 	x := goldenImages(g.Batch * v.Pixels())
 

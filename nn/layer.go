@@ -11,7 +11,10 @@
 // itself package conv's.
 package nn
 
-import "vaectl/internal/parallel"
+import (
+	"vaectl/internal/gemm"
+	"vaectl/internal/parallel"
+)
 
 // Shape is the size of one sample: height, width, channels. A vector of n
 // values is 1 x 1 x n.
@@ -29,6 +32,8 @@ type Batch struct {
 	N int
 	Shape
 	Data []float32 // [N, H, W, C]
+	// Rectified says that the values came out of a ReLU.
+	Rectified bool
 }
 
 // Sample is the n-th sample.
@@ -37,15 +42,6 @@ func (b Batch) Sample(n int) []float32 { return b.Data[n*b.Len():][:b.Len()] }
 // Head is a batch of the first n samples.
 func (b Batch) Head(n int) Batch {
 	b.N, b.Data = n, b.Data[:n*b.Len()]
-	return b
-}
-
-// As is the same values seen as samples of another shape of equal length.
-func (b Batch) As(s Shape) Batch {
-	if s.Len() != b.Len() {
-		panic("nn: a batch cannot change its length")
-	}
-	b.Shape = s
 	return b
 }
 
@@ -76,18 +72,24 @@ type Layer interface {
 	Params() []*Param
 	// Bind claims the memory that the layer needs from b.
 	Bind(b *Binder)
+	// Rectified reports whether the output is that of a ReLU.
+	Rectified() bool
 	// Forward overwrites y.
 	Forward(y, x Batch)
 	// Backward overwrites dx, unless its Data is nil, and adds to the
-	// parameters' Grad. x and y are those of the forward pass; y and dy are
-	// only read.
-	Backward(dx, dy, x, y Batch)
+	// parameters' Grad. x is that of the forward pass.
+	//
+	// A gradient is always that of the value before its activation, so dy is
+	// zero wherever a ReLU made y zero, and so must dx be where x is rectified
+	// and zero. The product that computes dx can see to this in passing.
+	Backward(dx, dy, x Batch)
 }
 
 // Binder gathers the memory requests of all layers, so that each kind of memory
 // is one allocation in which every tensor starts on a cache line of its own.
 type Binder struct {
-	Pool *parallel.Pool
+	Pool    *parallel.Pool
+	Kernels gemm.Kernels // of the generic tier for the reference path
 	// N is the largest batch that will be used.
 	N int
 	// Training asks for what Backward needs.

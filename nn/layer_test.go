@@ -53,16 +53,18 @@ func TestLayers(t *testing.T) {
 		{"dense linear", func() Layer { return &Dense{Out: Shape{2, 2, 1}} },
 			Vector(3), denseRef(4, Linear)},
 		{"dense, more than one block", func() Layer { return &Dense{Out: Vector(2), Activation: ReLU} },
-			Vector(denseInputs + 7), denseRef(2, ReLU)},
+			Vector(denseDepth + 7), denseRef(2, ReLU)},
 	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) { conform(t, tt.layer, tt.in, tt.ref) })
+	for tier := gemm.Generic; tier <= gemm.Best(); tier++ {
+		for _, tt := range tests {
+			t.Run(tier.String()+" "+tt.name, func(t *testing.T) { conform(t, gemm.New(tier), tt.layer, tt.in, tt.ref) })
+		}
 	}
 }
 
 // conform holds a layer to everything that Layer promises.
-func conform(t *testing.T, newLayer func() Layer, in Shape, ref reference) {
-	const n, short = 6, 4 // a batch of more than one block of dense samples
+func conform(t *testing.T, kernels gemm.Kernels, newLayer func() Layer, in Shape, ref reference) {
+	const n, short = 6, 4
 	pool := parallel.New(2)
 	defer pool.Close()
 	rng := rand.New(rand.NewPCG(7, uint64(in.Len())))
@@ -71,7 +73,7 @@ func conform(t *testing.T, newLayer func() Layer, in Shape, ref reference) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &Binder{Pool: pool, N: n, Training: true}
+	b := &Binder{Pool: pool, Kernels: kernels, N: n, Training: true}
 	layer.Bind(b)
 	b.allocate()
 	params := layer.Params()
@@ -87,12 +89,19 @@ func conform(t *testing.T, newLayer func() Layer, in Shape, ref reference) {
 	fill(rng, dy.Data)
 
 	layer.Forward(y, x)
-	xCopy, yCopy, dyCopy := slices.Clone(x.Data), slices.Clone(y.Data), slices.Clone(dy.Data)
+	if layer.Rectified() { // dy is the gradient before the ReLU
+		for i, v := range y.Data {
+			if v <= 0 {
+				dy.Data[i] = 0
+			}
+		}
+	}
+	xCopy, dyCopy := slices.Clone(x.Data), slices.Clone(dy.Data)
 	for _, p := range params {
 		fill(rng, p.Grad) // Backward adds to what is there
 	}
 	before := gradients(params)
-	layer.Backward(dx, dy, x, y)
+	layer.Backward(dx, dy, x)
 	after := gradients(params)
 
 	weights := make([][]float64, len(params))
@@ -123,8 +132,8 @@ func conform(t *testing.T, newLayer func() Layer, in Shape, ref reference) {
 		near(t, "gradient of "+p.Name, after[i], wantGrad[i], 1e-5)
 	}
 
-	if !slices.Equal(x.Data, xCopy) || !slices.Equal(y.Data, yCopy) || !slices.Equal(dy.Data, dyCopy) {
-		t.Error("Backward modified x, y or dy")
+	if !slices.Equal(x.Data, xCopy) || !slices.Equal(dy.Data, dyCopy) {
+		t.Error("a pass modified x or dy")
 	}
 	for _, guard := range [][]float32{xGuard, yGuard, dxGuard} {
 		for _, v := range guard {
@@ -138,7 +147,7 @@ func conform(t *testing.T, newLayer func() Layer, in Shape, ref reference) {
 	for i, p := range params {
 		copy(p.Grad, before[i])
 	}
-	layer.Backward(Batch{N: n, Shape: in}, dy, x, y)
+	layer.Backward(Batch{N: n, Shape: in}, dy, x)
 	for i, g := range gradients(params) {
 		if !slices.Equal(g, after[i]) {
 			t.Errorf("gradient of %s differs when dx is not wanted", params[i].Name)
@@ -149,14 +158,30 @@ func conform(t *testing.T, newLayer func() Layer, in Shape, ref reference) {
 	y2, _ := guarded(short, out)
 	dx2, _ := guarded(short, in)
 	layer.Forward(y2, x.Head(short))
-	layer.Backward(dx2, dy.Head(short), x.Head(short), y2)
+	layer.Backward(dx2, dy.Head(short), x.Head(short))
 	if !slices.Equal(y2.Data, y.Head(short).Data) || !slices.Equal(dx2.Data, dx.Head(short).Data) {
 		t.Error("a short batch differs from the head of a full one")
 	}
 
+	// An input that came out of a ReLU: its gradient is that before the ReLU.
+	rectified := x
+	rectified.Rectified = true
+	dx3, _ := guarded(n, in)
+	layer.Backward(dx3, dy, rectified)
+	for i, v := range x.Data {
+		want := dx.Data[i]
+		if v <= 0 {
+			want = 0
+		}
+		if dx3.Data[i] != want {
+			t.Errorf("dx of a rectified x: value %d is %v, want %v", i, dx3.Data[i], want)
+			break
+		}
+	}
+
 	if a := testing.AllocsPerRun(10, func() {
 		layer.Forward(y, x)
-		layer.Backward(dx, dy, x, y)
+		layer.Backward(dx, dy, x)
 	}); a != 0 {
 		t.Errorf("a forward and a backward pass allocate %v times", a)
 	}

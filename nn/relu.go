@@ -20,38 +20,38 @@ type biased struct {
 	act  Activation
 
 	pool *parallel.Pool
-	out  Shape
-	dz   []float32 // [N, H, W, C], gradient before the activation
-	db   []float32 // [N, C], bias gradient of each sample
+	part []float32 // [N, C], bias gradient of each sample
 
-	y, dy             Batch // operands of the running call
-	forwardS, biasdzS func(worker, n int)
+	a, b                 Batch // operands of the running call
+	addS, sumS, rectifyS func(worker, n int)
 }
 
-func (l *biased) init(out Shape, act Activation) {
-	l.bias = &Param{Name: "bias", Shape: []int{out.C}}
-	l.out, l.act = out, act
-	l.forwardS, l.biasdzS = l.forwardSample, l.backwardSample
+func (l *biased) init(channels int, act Activation) {
+	l.bias = &Param{Name: "bias", Shape: []int{channels}}
+	l.act = act
+	l.addS, l.sumS, l.rectifyS = l.addSample, l.sumSample, l.rectifySample
 }
 
 func (l *biased) bind(b *Binder) {
 	l.pool = b.Pool
 	b.Param(l.bias)
 	if b.Training {
-		b.Scratch(&l.dz, b.N*l.out.Len())
-		b.Scratch(&l.db, b.N*l.out.C)
+		b.Scratch(&l.part, b.N*l.bias.Len())
 	}
 }
 
+// Rectified reports whether the output is that of a ReLU.
+func (l *biased) Rectified() bool { return l.act == ReLU }
+
 // activate computes y = act(y + bias) in place.
 func (l *biased) activate(y Batch) {
-	l.y = y
-	l.pool.Run(y.N, l.forwardS)
+	l.a = y
+	l.pool.Run(y.N, l.addS)
 }
 
-func (l *biased) forwardSample(_, n int) {
+func (l *biased) addSample(_, n int) {
 	bias := l.bias.Data
-	for y := l.y.Sample(n); len(y) > 0; y = y[len(bias):] {
+	for y := l.a.Sample(n); len(y) > 0; y = y[len(bias):] {
 		for i, b := range bias {
 			v := y[i] + b
 			if l.act == ReLU && v <= 0 {
@@ -62,27 +62,41 @@ func (l *biased) forwardSample(_, n int) {
 	}
 }
 
-// deactivate returns the gradient before the activation, dy where y > 0 for
-// ReLU, and adds its sum over samples and pixels to the bias gradient.
-func (l *biased) deactivate(dy, y Batch) (dz []float32) {
-	l.dy, l.y = dy, y
-	l.pool.Run(dy.N, l.biasdzS)
+// biasGrad adds the sum of dy over samples and pixels to the bias gradient.
+func (l *biased) biasGrad(dy Batch) {
+	l.a = dy
+	l.pool.Run(dy.N, l.sumS)
 	for n := range dy.N {
-		add(l.bias.Grad, l.db[n*l.out.C:])
+		add(l.bias.Grad, l.part[n*l.bias.Len():])
 	}
-	return l.dz[:len(dy.Data)]
 }
 
-func (l *biased) backwardSample(_, n int) {
-	c := l.out.C
-	db, y, dz := l.db[n*c:][:c], l.y.Sample(n), l.dz[n*l.out.Len():]
-	clear(db)
-	for i, v := range l.dy.Sample(n) {
-		if l.act == ReLU && y[i] <= 0 {
-			v = 0
+func (l *biased) sumSample(_, n int) {
+	c := l.bias.Len()
+	part := l.part[n*c:][:c]
+	clear(part)
+	for dy := l.a.Sample(n); len(dy) > 0; dy = dy[c:] {
+		for i := range part {
+			part[i] += dy[i]
 		}
-		dz[i] = v
-		db[i%c] += v
+	}
+}
+
+// rectify makes dx the gradient before the ReLU that x came out of, if it did:
+// zero where x is.
+func (l *biased) rectify(dx, x Batch) {
+	if x.Rectified {
+		l.a, l.b = dx, x
+		l.pool.Run(x.N, l.rectifyS)
+	}
+}
+
+func (l *biased) rectifySample(_, n int) {
+	dx := l.a.Sample(n)
+	for i, v := range l.b.Sample(n) {
+		if v <= 0 {
+			dx[i] = 0
+		}
 	}
 }
 

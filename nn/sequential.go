@@ -46,6 +46,7 @@ func (s *sequential) bind(b *Binder) {
 	for i, l := range s.layers {
 		l.Bind(b)
 		b.Batch(&s.outs[i], l.out)
+		s.outs[i].Rectified = l.Rectified()
 		if b.Training {
 			b.Batch(&s.grads[i], l.out)
 		}
@@ -63,7 +64,8 @@ func (s *sequential) forward(x Batch) Batch {
 	return x
 }
 
-// grad is the gradient of the last layer's output, to be written before backward.
+// grad is the gradient of the last layer's output before its activation, to be
+// written before backward.
 func (s *sequential) grad(n int) Batch { return s.grads[len(s.grads)-1].Head(n) }
 
 // backward follows the gradient down the chain into dx, the gradient of the
@@ -74,6 +76,6 @@ func (s *sequential) backward(dx, x Batch) {
 		if i > 0 {
 			in, din = s.outs[i-1].Head(x.N), s.grads[i-1].Head(x.N)
 		}
-		s.layers[i].Backward(din, s.grads[i].Head(x.N), in, s.outs[i].Head(x.N))
+		s.layers[i].Backward(din, s.grads[i].Head(x.N), in)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 
 	"vaectl/conv"
+	"vaectl/internal/gemm"
 	"vaectl/internal/parallel"
 )
 
@@ -132,8 +133,8 @@ func (v *VAE) BatchSize() int { return v.batch }
 
 // Bind allocates the memory for batches of up to batch samples; training asks
 // for that of the gradients too. All weights start at zero.
-func (v *VAE) Bind(pool *parallel.Pool, batch int, training bool) {
-	b := &Binder{Pool: pool, N: batch, Training: training}
+func (v *VAE) Bind(pool *parallel.Pool, kernels gemm.Kernels, batch int, training bool) {
+	b := &Binder{Pool: pool, Kernels: kernels, N: batch, Training: training}
 	v.pool, v.batch = pool, batch
 	for _, part := range v.parts() {
 		part.bind(b)

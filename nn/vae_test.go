@@ -1,14 +1,13 @@
 package nn
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"strings"
 	"testing"
 
+	"vaectl/internal/gemm"
 	"vaectl/internal/parallel"
 )
 
@@ -78,7 +77,7 @@ func TestNewErrors(t *testing.T) {
 
 // Kernels fill their Glorot interval, biases are zero.
 func TestInitWeights(t *testing.T) {
-	v := newVAE(t, standardConfig(), 1, 1)
+	v := newVAE(t, standardConfig(), best(), 1, 1)
 	v.InitWeights(rand.New(rand.NewPCG(1, 2)))
 	fans := map[string]int{
 		"encoder.conv1.kernel": 9 + 288, "encoder.conv2.kernel": 288 + 576,
@@ -108,7 +107,9 @@ func TestInitWeights(t *testing.T) {
 	}
 }
 
-func newVAE(t testing.TB, c Config, workers, batch int) *VAE {
+func best() gemm.Kernels { return gemm.New(gemm.Best()) }
+
+func newVAE(t testing.TB, c Config, kernels gemm.Kernels, workers, batch int) *VAE {
 	t.Helper()
 	v, err := New(c)
 	if err != nil {
@@ -116,7 +117,7 @@ func newVAE(t testing.TB, c Config, workers, batch int) *VAE {
 	}
 	pool := parallel.New(workers)
 	t.Cleanup(pool.Close)
-	v.Bind(pool, batch, true)
+	v.Bind(pool, kernels, batch, true)
 	return v
 }
 
@@ -127,7 +128,7 @@ func TestGradientsFollowTheLoss(t *testing.T) {
 		for _, latent := range []int{1, 3} {
 			c := Config{Height: 12, Width: 10, LatentDim: latent, Noise: noise, KLWeight: 0.5}
 			const n = 16
-			v := newVAE(t, c, 2, n)
+			v := newVAE(t, c, best(), 2, n)
 			rng := rand.New(rand.NewPCG(3, uint64(latent)))
 			v.InitWeights(rng)
 			x, eps := make([]float32, n*v.Pixels()), make([]float32, n*latent)
@@ -162,7 +163,7 @@ func TestGradientsFollowTheLoss(t *testing.T) {
 }
 
 func TestDecodeIsTheSigmoidOfTheLogits(t *testing.T) {
-	v := newVAE(t, standardConfig(), 2, 3)
+	v := newVAE(t, standardConfig(), best(), 2, 3)
 	v.InitWeights(rand.New(rand.NewPCG(4, 4)))
 	z := []float32{0, 0, 1, -1, 0.5, 2}
 	p := make([]float32, 3*v.Pixels())
@@ -215,12 +216,4 @@ func TestDivergence(t *testing.T) {
 	if got := divergence([]float32{0}, []float32{0}, nil, nil, 0); got != 0 {
 		t.Errorf("divergence of the prior from itself: %v", got)
 	}
-}
-
-func weightsHash(v *VAE) string {
-	h := sha256.New()
-	for _, w := range v.Weights() {
-		binary.Write(h, binary.LittleEndian, w)
-	}
-	return fmt.Sprintf("%x", h.Sum(nil))
 }

@@ -53,7 +53,7 @@ func runDecode(ctx context.Context, c *console, o decodeOptions, files []string)
 		}
 		files = []string{"-"}
 	}
-	model, pool, err := loadModel(o.model, batchSize)
+	model, pool, err := loadModel(c, o.model, batchSize)
 	if err != nil {
 		return err
 	}

@@ -52,7 +52,7 @@ func runEncode(ctx context.Context, c *console, o encodeOptions, files []string)
 		}
 		files = []string{"-"}
 	}
-	model, pool, err := loadModel(o.model, batchSize)
+	model, pool, err := loadModel(c, o.model, batchSize)
 	if err != nil {
 		return err
 	}

@@ -55,7 +55,7 @@ func runGrid(c *console, o gridOptions) error {
 	if !(o.spec.Lo < o.spec.Hi) {
 		return usagef("--lo %v and --hi %v: --lo must be below --hi", o.spec.Lo, o.spec.Hi)
 	}
-	model, pool, err := loadModel(o.model, batchSize)
+	model, pool, err := loadModel(c, o.model, batchSize)
 	if err != nil {
 		return err
 	}

@@ -63,6 +63,7 @@ type console struct {
 	in       *os.File
 	out, err *os.File
 	getenv   func(string) string
+	kernels  gemm.Kernels // chosen before a command runs
 }
 
 // usageError is a fault in the command line rather than in the work.
@@ -99,7 +100,9 @@ Data goes to stdout, everything else to stderr. "-" stands for stdin or stdout.`
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		PersistentPreRunE: func(*cobra.Command, []string) error {
-			return chooseTier(c.getenv("VAECTL_ISA"))
+			var err error
+			c.kernels, err = chooseKernels(c.getenv("VAECTL_ISA"))
+			return err
 		},
 	}
 	root.SetIn(c.in)
@@ -119,18 +122,19 @@ Data goes to stdout, everything else to stderr. "-" stands for stdin or stdout.`
 	return root
 }
 
-// chooseTier installs the matrix product of the instruction set that
-// $VAECTL_ISA names, by default the best that the CPU has.
-func chooseTier(name string) error {
+// chooseKernels returns the kernels of the instruction set that $VAECTL_ISA
+// names, by default the best that the CPU has, and makes them gonum's product.
+func chooseKernels(name string) (gemm.Kernels, error) {
 	tier := gemm.Best()
 	if name != "" {
 		var err error
 		if tier, err = gemm.ParseTier(name); err != nil {
-			return usagef("$VAECTL_ISA: %w", err)
+			return gemm.Kernels{}, usagef("$VAECTL_ISA: %w", err)
 		}
 	}
-	blas32.Use(gemm.NewBLAS(gemm.New(tier)))
-	return nil
+	kernels := gemm.New(tier)
+	blas32.Use(gemm.NewBLAS(kernels))
+	return kernels, nil
 }
 
 // knownCommand refuses a word that is no command, with the nearest one as a hint.

@@ -27,7 +27,7 @@ func layout(c modelfile.Config) ([]modelfile.Spec, error) {
 
 // loadModel reads a model file and prepares it for batches of the given size.
 // The pool's workers do the work and must be closed by the caller.
-func loadModel(path string, batch int) (*nn.VAE, *parallel.Pool, error) {
+func loadModel(c *console, path string, batch int) (*nn.VAE, *parallel.Pool, error) {
 	file, err := readModel(path)
 	if err != nil {
 		return nil, nil, err
@@ -37,7 +37,7 @@ func loadModel(path string, batch int) (*nn.VAE, *parallel.Pool, error) {
 		return nil, nil, fmt.Errorf("building the model of %s: %w", path, err)
 	}
 	pool := parallel.New(0)
-	model.Bind(pool, batch, false)
+	model.Bind(pool, c.kernels, batch, false)
 	for i, p := range model.Params() {
 		copy(p.Data, file.Tensors[i].Data)
 	}

@@ -11,6 +11,7 @@ import (
 	"math"
 	"math/rand/v2"
 
+	"vaectl/internal/gemm"
 	"vaectl/internal/modelfile"
 	"vaectl/internal/parallel"
 	"vaectl/mnist"
@@ -64,7 +65,7 @@ type Run struct {
 // New prepares a training of c.Epochs epochs on d, with weights drawn anew. The
 // number of workers changes how fast it is and nothing else; below 1 it means
 // one for every processor.
-func New(c modelfile.Config, d *mnist.Dataset, workers int) (*Run, error) {
+func New(c modelfile.Config, d *mnist.Dataset, kernels gemm.Kernels, workers int) (*Run, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
@@ -86,7 +87,7 @@ func New(c modelfile.Config, d *mnist.Dataset, workers int) (*Run, error) {
 	}
 
 	r.pool = parallel.New(workers)
-	model.Bind(r.pool, c.BatchSize, true)
+	model.Bind(r.pool, kernels, c.BatchSize, true)
 	model.InitWeights(stream(c.Seed, streamInit))
 	r.opt, err = optim.New(c.Optimizer, c.LearningRate, len(model.Weights()))
 	if err != nil {

@@ -47,7 +47,12 @@ func stripes(n, m, rows, cols int) *mnist.Dataset {
 
 func start(t *testing.T, c modelfile.Config, d *mnist.Dataset, workers int) *Run {
 	t.Helper()
-	r, err := New(c, d, workers)
+	return startOn(t, gemm.New(gemm.Best()), c, d, workers)
+}
+
+func startOn(t *testing.T, kernels gemm.Kernels, c modelfile.Config, d *mnist.Dataset, workers int) *Run {
+	t.Helper()
+	r, err := New(c, d, kernels, workers)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +90,7 @@ func TestSameBitsForAnyWorkers(t *testing.T) {
 		}
 		var want string
 		check := func(name string, workers int) {
-			r := start(t, c, d, workers)
+			r := startOn(t, gemm.New(tier), c, d, workers)
 			if _, err := r.Epoch(t.Context(), quiet); err != nil {
 				t.Fatal(err)
 			}
@@ -239,12 +244,12 @@ func TestLossMustBeFinite(t *testing.T) {
 func TestNewErrors(t *testing.T) {
 	c := small()
 	c.Optimizer = "lion"
-	if _, err := New(c, stripes(4, 0, 8, 6), 1); err == nil {
+	if _, err := New(c, stripes(4, 0, 8, 6), gemm.Kernels{}, 1); err == nil {
 		t.Error("unknown optimizer accepted")
 	}
 	c = small()
 	c.Noise = "pink"
-	if _, err := New(c, stripes(4, 0, 8, 6), 1); err == nil {
+	if _, err := New(c, stripes(4, 0, 8, 6), gemm.Kernels{}, 1); err == nil {
 		t.Error("unknown noise accepted")
 	}
 }

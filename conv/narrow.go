@@ -1,0 +1,99 @@
+package conv
+
+import "vaectl/internal/gemm"
+
+// A convolution to one channel would leave all but one lane of the product's
+// registers idle. So the kernel's positions take the place of the channels: one
+// product gives what every pixel contributes at each of them, and the output
+// sums these; the weight gradient is read with the two images swapped.
+
+// isNarrow reports whether the convolution is one that this pays for.
+func (f *Fused) isNarrow() bool {
+	return f.OutC == 1 && f.Stride == 1 && f.InC >= 8
+}
+
+// narrowBuf is a worker's memory for a narrow convolution.
+type narrowBuf struct {
+	kernel []float32 // [InC, KH*KW]
+	terms  []float32 // [InH*InW, KH*KW]
+	grad   []float32 // [KW, InC], of one kernel row
+}
+
+func newNarrowBuf(g Geometry) narrowBuf {
+	positions := g.KH * g.KW
+	return narrowBuf{
+		kernel: make([]float32, g.InC*positions),
+		terms:  make([]float32, g.InH*g.InW*positions),
+		grad:   make([]float32, g.KW*g.InC),
+	}
+}
+
+// forwardNarrow is forwardRows for one output channel.
+func (f *Fused) forwardNarrow(worker, n, lo, hi int) {
+	buf, positions := &f.narrow[worker], f.KH*f.KW
+	f.kernels.Transpose(buf.kernel, positions, f.op.p.Kernel, f.InC, positions, f.InC)
+	first, last := max(lo-f.PadTop, 0), min(hi-1-f.PadTop+f.KH, f.InH)
+	for h := first; h < last; h++ {
+		f.kernels.Block(&gemm.Block{
+			M: f.InW, N: positions, Segs: 1, SegLen: f.InC,
+			A: f.x.data[f.x.at(n, h, 0):], ARow: f.InC, AK: 1,
+			B: buf.kernel, BK: positions,
+			C: buf.terms[h*f.InW*positions:], LDC: positions,
+		})
+	}
+	for oh := lo; oh < hi; oh++ {
+		out := f.op.result[n*f.Out()+oh*f.OutW:][:f.OutW]
+		for ow := range out {
+			sum := float32(0)
+			for kh := range f.KH {
+				h := oh - f.PadTop + kh
+				if h < 0 || h >= f.InH {
+					continue
+				}
+				w0 := ow - f.PadLeft
+				for kw := max(-w0, 0); kw < min(f.KW, f.InW-w0); kw++ {
+					sum += buf.terms[(h*f.InW+w0+kw)*positions+kh*f.KW+kw]
+				}
+			}
+			if f.op.bias != nil {
+				sum += f.op.bias[0]
+			}
+			if f.op.relu && sum < 0 {
+				sum = 0
+			}
+			out[ow] = sum
+		}
+		if f.op.rectify != nil {
+			for ow, v := range f.op.rectify[n*f.Out()+oh*f.OutW:][:f.OutW] {
+				if v <= 0 {
+					out[ow] = 0
+				}
+			}
+		}
+	}
+}
+
+// weightNarrow adds the gradient of kernel row kh for one output channel: at
+// [kw, c] the sum of x[h, w, c] * dy[h-kh+PadTop, w-kw+PadLeft].
+func (f *Fused) weightNarrow(worker, kh int) {
+	grad := f.narrow[worker].grad
+	b := gemm.Block{
+		M: f.KW, N: f.InC, Segs: f.InH, SegLen: f.InW,
+		ARow: 1, AK: 1, ASeg: f.y.row(),
+		BK: f.InC, BSeg: f.x.row(),
+		C: grad, LDC: f.InC,
+	}
+	for n := range f.op.n {
+		// Row i of the product has kw = KW-1-i, so that strides are positive.
+		b.A = f.y.data[f.y.at(n, f.PadTop-kh, f.PadLeft-f.KW+1):]
+		b.B = f.x.data[f.x.at(n, 0, 0):]
+		f.kernels.Block(&b)
+		b.Accumulate = true
+	}
+	for i := range f.KW {
+		dst := f.op.p.KernelGrad[(kh*f.KW+f.KW-1-i)*f.InC:][:f.InC]
+		for c := range dst {
+			dst[c] += grad[i*f.InC+c]
+		}
+	}
+}
