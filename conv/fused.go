@@ -38,34 +38,39 @@ type Fused struct {
 	op operands
 
 	// Method values, made once: making one allocates.
-	loadTask, anyTask func(worker, task int)
-	forward, data     func(worker, n, lo, hi int)
+	pack, load, image, rows, grad func(worker, task int)
+	forward, data                 func(worker, n, lo, hi int)
 }
 
-// operands of the running operation, which loads the images of either side and
-// then runs tasks of three kinds.
+// operands of the running operation. It computes the images of one side, or
+// adds to the gradients of the kernel and the bias, or both.
 type operands struct {
 	p    Params
 	n    int       // images
-	x, y []float32 // to be loaded, nil if not
-	pack bool      // the gather's kernels are wanted
+	x, y []float32 // of the two sides, nil for one that is only computed
 
-	weights int // tasks of the weight gradient; each takes chunk rows of one kernel row
-	chunk   int
-	biasOf  *padded // whose pixels the bias gradient sums, nil if not wanted
+	loadX, loadY bool // which of them are wanted with their border
 
-	result  []float32                   // the image computed, nil if not wanted
-	rows    func(worker, n, lo, hi int) // computes rows of the result
-	height  int                         // of the result
-	parts   int                         // row ranges that each image is cut into
-	bias    []float32                   // of the forward passes, with relu
-	relu    bool                        //
-	rectify []float32                   // the result is zeroed where this is not positive
+	result  []float32                   // the images computed, nil if not wanted
+	compute func(worker, n, lo, hi int) // rows lo to hi of result n
+	height  int                         // rows of the result
+	parts   int                         // ranges that these are cut into
+	bias    []float32                   // nil in a backward pass
+	relu    bool
+	rectify []float32 // the result is zeroed where this is not positive; or nil
+
+	out           []float32 // the layer's output gradient, for the bias gradient
+	pixels        int       // in an image of it
+	panels, cells int       // of each kernel row: column panels, and row ranges of chunk
+	chunk         int
 }
 
-// tile is the height of the product's register tile, the unit that the weight
-// gradient is cut up in.
-const tile = 14
+// The product's register tile and its panels of columns, the units that the
+// weight gradient is cut up in.
+const (
+	tile  = 14
+	panel = 32
+)
 
 // NewFused returns the arithmetic for batches of up to n images. The kernels
 // must not be of the generic tier.
@@ -78,7 +83,7 @@ func NewFused(g Geometry, pool *parallel.Pool, kernels gemm.Kernels, n int) *Fus
 	left, right := f.gather.cols.border(g.InW, g.OutW)
 	f.y = newPadded(n, g.OutH, g.OutW, g.OutC, top, bottom, left, right)
 	f.sums = make([]float32, max(g.InC, g.OutC))
-	f.loadTask, f.anyTask = f.load, f.task
+	f.pack, f.load, f.image, f.rows, f.grad = f.packTask, f.loadTask, f.imageTask, f.rowsTask, f.gradTask
 	f.forward, f.data = f.forwardRows, f.dataRows
 	if f.isNarrow() {
 		f.narrow = make([]narrowBuf, pool.Workers())
@@ -92,7 +97,8 @@ func NewFused(g Geometry, pool *parallel.Pool, kernels gemm.Kernels, n int) *Fus
 
 // Forward overwrites y with act(conv(x, kernel) + bias).
 func (f *Fused) Forward(y, x []float32, p Params, n int) {
-	f.op = operands{p: p, n: n, x: x, result: y, rows: f.forward, height: f.OutH, bias: p.Bias, relu: p.ReLU}
+	f.op = operands{p: p, n: n, x: x, bias: p.Bias, relu: p.ReLU}
+	f.computeY(y)
 	f.run()
 }
 
@@ -100,99 +106,125 @@ func (f *Fused) Forward(y, x []float32, p Params, n int) {
 // dx is not nil, overwrites it with the gradient of x: if rectified, of x before
 // the ReLU that it came out of.
 func (f *Fused) Backward(dx, dy, x []float32, rectified bool, p Params, n int) {
-	f.op = operands{p: p, n: n, x: x, y: dy, biasOf: &f.y, result: dx, rows: f.data, height: f.InH, pack: dx != nil}
+	f.op = operands{p: p, n: n, x: x, y: dy, out: dy, pixels: f.OutH * f.OutW}
 	if rectified {
 		f.op.rectify = x
 	}
-	f.cutWeights()
+	f.computeX(dx)
 	f.run()
 }
 
 // TransposeForward overwrites x with act(convᵀ(y, kernel) + bias).
 func (f *Fused) TransposeForward(x, y []float32, p Params, n int) {
-	f.op = operands{p: p, n: n, y: y, result: x, rows: f.data, height: f.InH, pack: true, bias: p.Bias, relu: p.ReLU}
+	f.op = operands{p: p, n: n, y: y, bias: p.Bias, relu: p.ReLU}
+	f.computeX(x)
 	f.run()
 }
 
 // TransposeBackward is Backward for the transposed layer, whose input is y and
 // whose output's gradient is dx.
 func (f *Fused) TransposeBackward(dy, dx, y []float32, rectified bool, p Params, n int) {
-	f.op = operands{p: p, n: n, x: dx, y: y, biasOf: &f.x, result: dy, rows: f.forward, height: f.OutH}
+	f.op = operands{p: p, n: n, x: dx, y: y, out: dx, pixels: f.InH * f.InW}
 	if rectified {
 		f.op.rectify = y
 	}
-	f.cutWeights()
+	f.computeY(dy)
 	f.run()
 }
 
-// cutWeights cuts the weight gradient into some tasks a worker, each of whole
-// tiles of one kernel row.
-func (f *Fused) cutWeights() {
-	if f.isNarrow() {
-		f.op.weights = f.KH
-		return
+// computeY makes y the result, from windows of x.
+func (f *Fused) computeY(y []float32) {
+	if y != nil {
+		f.op.result, f.op.compute, f.op.height = y, f.forward, f.OutH
+		f.op.loadX = !f.isNarrow()
 	}
-	tiles := (f.KW*f.InC + tile - 1) / tile
-	perRow := min(max(4*f.pool.Workers()/f.KH, 1), tiles)
-	f.op.chunk = (tiles + perRow - 1) / perRow * tile
-	f.op.weights = f.KH * ((f.KW*f.InC + f.op.chunk - 1) / f.op.chunk)
 }
 
-// run loads and packs, then runs all tasks at once: the weight gradient's first,
-// which are the largest.
+// computeX makes x the result, from what its pixels meet in y.
+func (f *Fused) computeX(x []float32) {
+	if x != nil {
+		f.op.result, f.op.compute, f.op.height = x, f.data, f.InH
+		f.op.loadY = true
+	}
+}
+
+// run carries out the operation, with a barrier between its phases.
 func (f *Fused) run() {
 	op := &f.op
-	load := op.n
-	if op.pack {
-		load += f.KH * f.KW
+	if op.out != nil { // the weight gradient's windows
+		op.loadX = op.loadX || !f.isNarrow()
+		op.loadY = op.loadY || f.isNarrow()
 	}
-	f.pool.Run(load, f.loadTask)
-	tasks := op.weights
-	if op.biasOf != nil {
-		tasks++
+	if op.result != nil && op.loadY {
+		f.pool.Run(f.KH*f.KW, f.pack)
 	}
-	if op.result != nil {
-		// Enough ranges of rows that the last to finish are short.
-		op.parts = min(max(16*f.pool.Workers()/op.n, 1), op.height)
-		tasks += op.n * op.parts
+	switch workers := f.pool.Workers(); {
+	case op.result == nil:
+		f.pool.Run(op.n, f.load)
+	case op.n >= 4*workers || op.n%workers == 0:
+		// Enough images: each is loaded and computed in one go.
+		op.parts = 1
+		f.pool.Run(op.n, f.image)
+	default:
+		op.parts = min((4*workers+op.n-1)/op.n, op.height)
+		f.pool.Run(op.n, f.load)
+		f.pool.Run(op.n*op.parts, f.rows)
 	}
-	f.pool.Run(tasks, f.anyTask)
+	if op.out != nil {
+		f.cut()
+		f.pool.Run(f.KH*op.panels*op.cells+1, f.grad)
+	}
 	f.op = operands{}
 }
 
-func (f *Fused) load(_, task int) {
-	if n := task; n < f.op.n {
-		if f.op.x != nil {
-			f.x.load(n, sample(f.op.x, n, f.In()))
-		}
-		if f.op.y != nil {
-			f.y.load(n, sample(f.op.y, n, f.Out()))
-		}
+// cut divides the weight gradient into tasks of one kernel row, one panel of
+// output channels and, if these are not enough, a range of rows.
+func (f *Fused) cut() {
+	op := &f.op
+	op.panels, op.cells = (f.OutC+panel-1)/panel, 1
+	if f.isNarrow() {
 		return
 	}
-	f.gather.pack(f.kernels, f.op.p.Kernel, task-f.op.n)
+	tiles := (f.KW*f.InC + tile - 1) / tile
+	tasks := f.KH * op.panels
+	op.cells = min((2*f.pool.Workers()+tasks-1)/tasks, tiles)
+	op.chunk = (tiles + op.cells - 1) / op.cells * tile
+	op.cells = (f.KW*f.InC + op.chunk - 1) / op.chunk
 }
 
-func (f *Fused) task(worker, task int) {
+func (f *Fused) packTask(_, pos int) { f.gather.pack(f.kernels, f.op.p.Kernel, pos) }
+
+func (f *Fused) loadTask(_, n int) {
+	if f.op.loadX {
+		f.x.load(n, sample(f.op.x, n, f.In()))
+	}
+	if f.op.loadY {
+		f.y.load(n, sample(f.op.y, n, f.Out()))
+	}
+}
+
+func (f *Fused) imageTask(worker, n int) {
+	f.loadTask(worker, n)
+	f.op.compute(worker, n, 0, f.op.height)
+}
+
+func (f *Fused) rowsTask(worker, task int) {
+	n, part := task/f.op.parts, task%f.op.parts
+	f.op.compute(worker, n, part*f.op.height/f.op.parts, (part+1)*f.op.height/f.op.parts)
+}
+
+func (f *Fused) gradTask(worker, task int) {
 	op := &f.op
-	if task < op.weights {
-		if f.isNarrow() {
-			f.weightNarrow(worker, task)
-		} else {
-			f.weightChunk(task)
-		}
+	if task == f.KH*op.panels*op.cells { // the smallest comes last
+		f.biasGrad()
 		return
 	}
-	task -= op.weights
-	if op.biasOf != nil {
-		if task == 0 {
-			f.biasGrad(op.biasOf)
-			return
-		}
-		task--
+	if f.isNarrow() {
+		f.weightNarrow(worker, task)
+		return
 	}
-	n, part := task/op.parts, task%op.parts
-	op.rows(worker, n, part*op.height/op.parts, (part+1)*op.height/op.parts)
+	cell, task := task%op.cells, task/op.cells
+	f.weightGrad(task/op.panels, task%op.panels*panel, cell*op.chunk)
 }
 
 // forwardRows computes rows lo to hi of the n-th y from the windows of x.
@@ -242,35 +274,35 @@ func (f *Fused) dataRows(_, n, lo, hi int) {
 	}
 }
 
-// weightChunk adds rows of one kernel row's gradient, over all images: the
-// product of the windows' columns with y, pixel by pixel.
-func (f *Fused) weightChunk(task int) {
+// weightGrad adds to a part of the kernel's gradient, over all images: kernel row
+// kh, a panel of columns from column on, a chunk of rows from row on. It is the
+// product of the windows' columns in x with the pixels of y.
+func (f *Fused) weightGrad(kh, column, row int) {
 	rows := f.KW * f.InC
-	chunks := (rows + f.op.chunk - 1) / f.op.chunk
-	kh, first := task/chunks, task%chunks*f.op.chunk
 	b := gemm.Block{
-		M: min(f.op.chunk, rows-first), N: f.OutC, Segs: f.OutH, SegLen: f.OutW,
+		M: min(f.op.chunk, rows-row), N: min(panel, f.OutC-column), Segs: f.OutH, SegLen: f.OutW,
 		ARow: 1, AK: f.Stride * f.InC, ASeg: f.Stride * f.x.row(),
-		BK: f.OutC, BSeg: f.y.row(),
-		C: f.op.p.KernelGrad[(kh*rows+first)*f.OutC:], LDC: f.OutC, Accumulate: true,
+		BK: f.OutC, BSeg: f.OutW * f.OutC,
+		C: f.op.p.KernelGrad[(kh*rows+row)*f.OutC+column:], LDC: f.OutC, Accumulate: true,
 	}
 	for n := range f.op.n {
-		b.A = f.x.data[f.x.at(n, kh-f.PadTop, -f.PadLeft)+first:]
-		b.B = f.y.data[f.y.at(n, 0, 0):]
+		b.A = f.x.data[f.x.at(n, kh-f.PadTop, -f.PadLeft)+row:]
+		b.B = f.op.y[n*f.Out()+column:]
 		f.kernels.Block(&b)
 	}
 }
 
-// biasGrad adds the sums over the pixels, image by image.
-func (f *Fused) biasGrad(of *padded) {
+// biasGrad adds the sums over the output's pixels, image by image.
+func (f *Fused) biasGrad() {
+	c := len(f.op.p.BiasGrad)
 	b := gemm.Block{
-		M: 1, N: of.c, Segs: of.h, SegLen: of.w,
-		A: f.ones, BK: of.c, BSeg: of.row(), C: f.sums, LDC: of.c,
+		M: 1, N: c, Segs: 1, SegLen: f.op.pixels,
+		A: f.ones, BK: c, C: f.sums, LDC: c,
 	}
 	for n := range f.op.n {
-		b.B = of.data[of.at(n, 0, 0):]
+		b.B = f.op.out[n*b.SegLen*c:]
 		f.kernels.Block(&b)
-		for i := range of.c {
+		for i := range c {
 			f.op.p.BiasGrad[i] += f.sums[i]
 		}
 	}

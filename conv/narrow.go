@@ -36,7 +36,7 @@ func (f *Fused) forwardNarrow(worker, n, lo, hi int) {
 	for h := first; h < last; h++ {
 		f.kernels.Block(&gemm.Block{
 			M: f.InW, N: positions, Segs: 1, SegLen: f.InC,
-			A: f.x.data[f.x.at(n, h, 0):], ARow: f.InC, AK: 1,
+			A: f.op.x[n*f.In()+h*f.InW*f.InC:], ARow: f.InC, AK: 1,
 			B: buf.kernel, BK: positions,
 			C: buf.terms[h*f.InW*positions:], LDC: positions,
 		})
@@ -80,13 +80,13 @@ func (f *Fused) weightNarrow(worker, kh int) {
 	b := gemm.Block{
 		M: f.KW, N: f.InC, Segs: f.InH, SegLen: f.InW,
 		ARow: 1, AK: 1, ASeg: f.y.row(),
-		BK: f.InC, BSeg: f.x.row(),
+		BK: f.InC, BSeg: f.InW * f.InC,
 		C: grad, LDC: f.InC,
 	}
 	for n := range f.op.n {
 		// Row i of the product has kw = KW-1-i, so that strides are positive.
 		b.A = f.y.data[f.y.at(n, f.PadTop-kh, f.PadLeft-f.KW+1):]
-		b.B = f.x.data[f.x.at(n, 0, 0):]
+		b.B = f.op.x[n*f.In():]
 		f.kernels.Block(&b)
 		b.Accumulate = true
 	}

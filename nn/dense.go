@@ -5,6 +5,8 @@ import (
 
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas32"
+
+	"vaectl/internal/gemm"
 )
 
 // Dense is a fully connected layer with bias and activation. It takes a sample
@@ -17,11 +19,13 @@ type Dense struct {
 	in, units int
 	kernel    *Param
 	biased
-	terms []float32 // [depths, N, units], the sums over each block of inputs
+	kernels gemm.Kernels
+	terms   []float32 // [depths, N, units], the sums over each block of inputs
 
 	x, y, dx, dy                []float32 // operands of the running call
 	n                           int
 	forwardB, weightB, dataGrad func(worker, block int)
+	biasB                       func(worker, block int)
 }
 
 // Products are cut up along the inputs and the units into blocks of fixed size.
@@ -40,6 +44,7 @@ func (l *Dense) Init(in Shape) (Shape, error) {
 	l.kernel = &Param{Name: "kernel", Shape: []int{l.in, l.units}, FanIn: l.in, FanOut: l.units}
 	l.biased.init(l.units, l.Activation)
 	l.forwardB, l.weightB, l.dataGrad = l.forwardBlock, l.weightGradBlock, l.dataGradBlock
+	l.biasB = l.biasGradBlock
 	return l.Out, nil
 }
 
@@ -48,6 +53,7 @@ func (l *Dense) Params() []*Param { return []*Param{l.kernel, l.bias} }
 func (l *Dense) Bind(b *Binder) {
 	b.Param(l.kernel)
 	l.biased.bind(b)
+	l.kernels = b.Kernels
 	if l.depths() > 1 {
 		b.Scratch(&l.terms, l.depths()*b.N*l.units)
 	}
@@ -65,13 +71,28 @@ func (l *Dense) Forward(y, x Batch) {
 			add(y.Data, l.terms[d*y.N*l.units:])
 		}
 	}
-	l.activate(y)
+	if !l.fused() {
+		l.activate(y)
+	}
 }
+
+// fused reports whether the product itself adds the bias and activates.
+func (l *Dense) fused() bool { return l.depths() == 1 && l.kernels.Tier() != gemm.Generic }
 
 func (l *Dense) forwardBlock(_, block int) {
 	depth := block % l.depths()
 	k, inputs := span(depth, denseDepth, l.in)
 	j, units := span(block/l.depths(), denseWidth, l.units)
+	if l.fused() {
+		l.kernels.Block(&gemm.Block{
+			M: l.n, N: units, Segs: 1, SegLen: l.in,
+			A: l.x, ARow: l.in, AK: 1,
+			B: l.kernel.Data[j:], BK: l.units,
+			C: l.y[j:], LDC: l.units,
+			Bias: l.bias.Data[j:], ReLU: l.act == ReLU,
+		})
+		return
+	}
 	y := l.y
 	if l.depths() > 1 {
 		y = l.terms[depth*l.n*l.units:]
@@ -84,11 +105,18 @@ func (l *Dense) forwardBlock(_, block int) {
 
 func (l *Dense) Backward(dx, dy, x Batch) {
 	l.dy, l.x, l.dx, l.n = dy.Data, x.Data, dx.Data, dy.N
-	l.biasGrad(dy)
+	l.pool.Run(blocks(l.units, denseWidth), l.biasB)
 	l.pool.Run(blocks(l.in, denseRows), l.weightB)
 	if dx.Data != nil {
 		l.pool.Run(blocks(l.in, denseRows), l.dataGrad)
 		l.rectify(dx, x)
+	}
+}
+
+func (l *Dense) biasGradBlock(_, block int) {
+	j, units := span(block, denseWidth, l.units)
+	for n := range l.n {
+		add(l.bias.Grad[j:j+units], l.dy[n*l.units+j:])
 	}
 }
 
