@@ -5,6 +5,7 @@ import (
 
 	"vaectl/conv"
 	"vaectl/internal/gemm"
+	"vaectl/internal/isa"
 )
 
 // Conv2D is a convolution with bias and activation. Its kernel is
@@ -122,10 +123,10 @@ func (l *convolution) Params() []*Param { return []*Param{l.kernel, l.bias} }
 func (l *convolution) Bind(b *Binder) {
 	b.Param(l.kernel)
 	l.biased.bind(b)
-	if b.Kernels.Tier() == gemm.Generic {
+	if b.Tier == isa.Generic {
 		l.conv = conv.New(l.geometry, b.Pool, b.Training)
 	} else {
-		l.fused = conv.NewFused(l.geometry, b.Pool, b.Kernels, b.N)
+		l.fused = conv.NewFused(l.geometry, b.Pool, gemm.New(b.Tier), b.N)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"gonum.org/v1/gonum/blas/blas32"
 
 	"vaectl/internal/gemm"
+	"vaectl/internal/isa"
 )
 
 // Dense is a fully connected layer with bias and activation. It takes a sample
@@ -19,7 +20,7 @@ type Dense struct {
 	in, units int
 	kernel    *Param
 	biased
-	kernels gemm.Kernels
+	product gemm.Kernels
 	terms   []float32 // [depths, N, units], the sums over each block of inputs
 
 	x, y, dx, dy                []float32 // operands of the running call
@@ -53,7 +54,7 @@ func (l *Dense) Params() []*Param { return []*Param{l.kernel, l.bias} }
 func (l *Dense) Bind(b *Binder) {
 	b.Param(l.kernel)
 	l.biased.bind(b)
-	l.kernels = b.Kernels
+	l.product = gemm.New(b.Tier)
 	if l.depths() > 1 {
 		b.Scratch(&l.terms, l.depths()*b.N*l.units)
 	}
@@ -68,7 +69,7 @@ func (l *Dense) Forward(y, x Batch) {
 	if l.depths() > 1 {
 		clear(y.Data)
 		for d := range l.depths() {
-			add(y.Data, l.terms[d*y.N*l.units:])
+			l.kernels.Add(y.Data, l.terms[d*y.N*l.units:][:y.N*l.units])
 		}
 	}
 	if !l.fused() {
@@ -77,14 +78,14 @@ func (l *Dense) Forward(y, x Batch) {
 }
 
 // fused reports whether the product itself adds the bias and activates.
-func (l *Dense) fused() bool { return l.depths() == 1 && l.kernels.Tier() != gemm.Generic }
+func (l *Dense) fused() bool { return l.depths() == 1 && l.product.Tier() != isa.Generic }
 
 func (l *Dense) forwardBlock(_, block int) {
 	depth := block % l.depths()
 	k, inputs := span(depth, denseDepth, l.in)
 	j, units := span(block/l.depths(), denseWidth, l.units)
 	if l.fused() {
-		l.kernels.Block(&gemm.Block{
+		l.product.Block(&gemm.Block{
 			M: l.n, N: units, Segs: 1, SegLen: l.in,
 			A: l.x, ARow: l.in, AK: 1,
 			B: l.kernel.Data[j:], BK: l.units,
@@ -116,7 +117,7 @@ func (l *Dense) Backward(dx, dy, x Batch) {
 func (l *Dense) biasGradBlock(_, block int) {
 	j, units := span(block, denseWidth, l.units)
 	for n := range l.n {
-		add(l.bias.Grad[j:j+units], l.dy[n*l.units+j:])
+		l.kernels.Add(l.bias.Grad[j:j+units], l.dy[n*l.units+j:][:units])
 	}
 }
 

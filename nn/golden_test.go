@@ -10,6 +10,7 @@ import (
 	"gonum.org/v1/gonum/blas/blas32"
 
 	"vaectl/internal/gemm"
+	"vaectl/internal/isa"
 	"vaectl/optim"
 )
 
@@ -105,16 +106,16 @@ func TestGolden(t *testing.T) {
 		t.Fatalf("%d cases, want one for each noise", len(g.Cases))
 	}
 	defer blas32.Use(blas32.Implementation())
-	for tier := gemm.Generic; tier <= gemm.Best(); tier++ {
+	for tier := isa.Generic; tier <= isa.Best(); tier++ {
 		blas32.Use(gemm.NewBLAS(gemm.New(tier)))
 		for _, c := range g.Cases {
-			t.Run(tier.String()+" "+c.Noise, func(t *testing.T) { g.check(t, gemm.New(tier), c) })
+			t.Run(tier.String()+" "+c.Noise, func(t *testing.T) { g.check(t, tier, c) })
 		}
 	}
 }
 
-func (g golden) check(t *testing.T, kernels gemm.Kernels, c goldenCase) {
-	v := newVAE(t, Config{Height: 28, Width: 28, LatentDim: 2, Noise: Noise(c.Noise), KLWeight: c.KLWeight}, kernels, 2, g.Batch)
+func (g golden) check(t *testing.T, tier isa.Tier, c goldenCase) {
+	v := newVAE(t, Config{Height: 28, Width: 28, LatentDim: 2, Noise: Noise(c.Noise), KLWeight: c.KLWeight}, tier, 2, g.Batch)
 	goldenWeights(v.Params())
 	x := goldenImages(g.Batch * v.Pixels())
 
@@ -131,7 +132,7 @@ func (g golden) check(t *testing.T, kernels gemm.Kernels, c goldenCase) {
 		c.Gradients[i].check(t, "gradient of "+p.Name, p.Grad, 2e-5, 1e-5)
 	}
 
-	opt, err := optim.New("rmsprop", g.LearningRate, len(v.Weights()))
+	opt, err := optim.New("rmsprop", g.LearningRate, len(v.Weights()), tier)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,7 @@
 package nn
 
 import (
-	"vaectl/internal/gemm"
+	"vaectl/internal/isa"
 	"vaectl/internal/parallel"
 )
 
@@ -88,8 +88,8 @@ type Layer interface {
 // Binder gathers the memory requests of all layers, so that each kind of memory
 // is one allocation in which every tensor starts on a cache line of its own.
 type Binder struct {
-	Pool    *parallel.Pool
-	Kernels gemm.Kernels // of the generic tier for the reference path
+	Pool *parallel.Pool
+	Tier isa.Tier // Generic takes the reference path
 	// N is the largest batch that will be used.
 	N int
 	// Training asks for what Backward needs.

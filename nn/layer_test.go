@@ -13,12 +13,13 @@ import (
 
 	"vaectl/conv"
 	"vaectl/internal/gemm"
+	"vaectl/internal/isa"
 	"vaectl/internal/parallel"
 )
 
 func TestMain(m *testing.M) {
 	// gonum's own product starts goroutines for large matrices, which allocates.
-	blas32.Use(gemm.NewBLAS(gemm.New(gemm.Best())))
+	blas32.Use(gemm.NewBLAS(gemm.New(isa.Best())))
 	os.Exit(m.Run())
 }
 
@@ -55,15 +56,15 @@ func TestLayers(t *testing.T) {
 		{"dense, more than one block", func() Layer { return &Dense{Out: Vector(2), Activation: ReLU} },
 			Vector(denseDepth + 7), denseRef(2, ReLU)},
 	}
-	for tier := gemm.Generic; tier <= gemm.Best(); tier++ {
+	for tier := isa.Generic; tier <= isa.Best(); tier++ {
 		for _, tt := range tests {
-			t.Run(tier.String()+" "+tt.name, func(t *testing.T) { conform(t, gemm.New(tier), tt.layer, tt.in, tt.ref) })
+			t.Run(tier.String()+" "+tt.name, func(t *testing.T) { conform(t, tier, tt.layer, tt.in, tt.ref) })
 		}
 	}
 }
 
 // conform holds a layer to everything that Layer promises.
-func conform(t *testing.T, kernels gemm.Kernels, newLayer func() Layer, in Shape, ref reference) {
+func conform(t *testing.T, tier isa.Tier, newLayer func() Layer, in Shape, ref reference) {
 	const n, short = 6, 4
 	pool := parallel.New(2)
 	defer pool.Close()
@@ -73,7 +74,7 @@ func conform(t *testing.T, kernels gemm.Kernels, newLayer func() Layer, in Shape
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &Binder{Pool: pool, Kernels: kernels, N: n, Training: true}
+	b := &Binder{Pool: pool, Tier: tier, N: n, Training: true}
 	layer.Bind(b)
 	b.allocate()
 	params := layer.Params()

@@ -1,6 +1,9 @@
 package nn
 
-import "vaectl/internal/parallel"
+import (
+	"vaectl/internal/parallel"
+	"vaectl/internal/vec"
+)
 
 // Activation is the function applied to a layer's output, as Keras's layers
 // take it.
@@ -19,8 +22,9 @@ type biased struct {
 	bias *Param // [C]
 	act  Activation
 
-	pool *parallel.Pool
-	part []float32 // [N, C], bias gradient of each sample
+	pool    *parallel.Pool
+	kernels vec.Kernels
+	part    []float32 // [N, C], bias gradient of each sample
 
 	a, b                 Batch // operands of the running call
 	addS, sumS, rectifyS func(worker, n int)
@@ -33,7 +37,7 @@ func (l *biased) init(channels int, act Activation) {
 }
 
 func (l *biased) bind(b *Binder) {
-	l.pool = b.Pool
+	l.pool, l.kernels = b.Pool, vec.New(b.Tier)
 	b.Param(l.bias)
 	if b.Training {
 		b.Scratch(&l.part, b.N*l.bias.Len())
@@ -67,7 +71,7 @@ func (l *biased) biasGrad(dy Batch) {
 	l.a = dy
 	l.pool.Run(dy.N, l.sumS)
 	for n := range dy.N {
-		add(l.bias.Grad, l.part[n*l.bias.Len():])
+		l.kernels.Add(l.bias.Grad, l.part[n*l.bias.Len():][:l.bias.Len()])
 	}
 }
 
@@ -92,17 +96,5 @@ func (l *biased) rectify(dx, x Batch) {
 }
 
 func (l *biased) rectifySample(_, n int) {
-	dx := l.a.Sample(n)
-	for i, v := range l.b.Sample(n) {
-		if v <= 0 {
-			dx[i] = 0
-		}
-	}
-}
-
-// add computes dst += src over dst's length.
-func add(dst, src []float32) {
-	for i := range dst {
-		dst[i] += src[i]
-	}
+	l.kernels.ReLUMask(l.a.Sample(n), l.b.Sample(n))
 }

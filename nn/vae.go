@@ -6,8 +6,9 @@ import (
 	"math/rand/v2"
 
 	"vaectl/conv"
-	"vaectl/internal/gemm"
+	"vaectl/internal/isa"
 	"vaectl/internal/parallel"
+	"vaectl/internal/vec"
 )
 
 // Config is what a VAE is built from.
@@ -37,6 +38,7 @@ type VAE struct {
 	exponent                       float64 // of z_log_var in the noise's deviation
 
 	pool    *parallel.Pool
+	kernels vec.Kernels
 	batch   int
 	z       Batch
 	dz, dh  Batch // gradients of z, and of the second head's input
@@ -133,9 +135,9 @@ func (v *VAE) BatchSize() int { return v.batch }
 
 // Bind allocates the memory for batches of up to batch samples; training asks
 // for that of the gradients too. All weights start at zero.
-func (v *VAE) Bind(pool *parallel.Pool, kernels gemm.Kernels, batch int, training bool) {
-	b := &Binder{Pool: pool, Kernels: kernels, N: batch, Training: training}
-	v.pool, v.batch = pool, batch
+func (v *VAE) Bind(pool *parallel.Pool, tier isa.Tier, batch int, training bool) {
+	b := &Binder{Pool: pool, Tier: tier, N: batch, Training: training}
+	v.pool, v.batch, v.kernels = pool, batch, vec.New(tier)
 	for _, part := range v.parts() {
 		part.bind(b)
 	}
@@ -179,7 +181,7 @@ func (v *VAE) Decode(p, z []float32) {
 }
 
 func (v *VAE) probSample(_, n int) {
-	sigmoid(v.dst[n*v.Pixels():][:v.Pixels()], v.out.Sample(n))
+	v.kernels.Sigmoid(v.dst[n*v.Pixels():][:v.Pixels()], v.out.Sample(n))
 }
 
 // Losses runs the model on the images x [n, Height, Width] with the noise
@@ -209,7 +211,7 @@ func (v *VAE) Gradients(x, eps []float32) Losses {
 	h, dh := v.encoder.outs[len(v.encoder.outs)-1].Head(n), v.encoder.grad(n)
 	v.mean.backward(dh, h)
 	v.logVar.backward(v.dh.Head(n), h)
-	add(dh.Data, v.dh.Data)
+	v.kernels.Add(dh.Data, v.dh.Head(n).Data)
 	v.encoder.backward(Batch{N: n, Shape: images.Shape}, images)
 	return losses
 }
@@ -249,7 +251,7 @@ func (v *VAE) lossSample(_, n int) {
 		grad = v.dLogits.Sample(n)
 	}
 	pixels := float64(v.Pixels())
-	v.recon[n] = crossEntropy(v.out.Sample(n), v.x.Sample(n), grad, 1/(pixels*float64(v.x.N))) / pixels
+	v.recon[n] = v.kernels.CrossEntropy(v.out.Sample(n), v.x.Sample(n), grad, 1/(pixels*float64(v.x.N))) / pixels
 }
 
 // Finite reports whether every weight is a finite number.

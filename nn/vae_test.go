@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"vaectl/internal/gemm"
+	"vaectl/internal/isa"
 	"vaectl/internal/parallel"
 )
 
@@ -77,7 +77,7 @@ func TestNewErrors(t *testing.T) {
 
 // Kernels fill their Glorot interval, biases are zero.
 func TestInitWeights(t *testing.T) {
-	v := newVAE(t, standardConfig(), best(), 1, 1)
+	v := newVAE(t, standardConfig(), isa.Best(), 1, 1)
 	v.InitWeights(rand.New(rand.NewPCG(1, 2)))
 	fans := map[string]int{
 		"encoder.conv1.kernel": 9 + 288, "encoder.conv2.kernel": 288 + 576,
@@ -107,9 +107,7 @@ func TestInitWeights(t *testing.T) {
 	}
 }
 
-func best() gemm.Kernels { return gemm.New(gemm.Best()) }
-
-func newVAE(t testing.TB, c Config, kernels gemm.Kernels, workers, batch int) *VAE {
+func newVAE(t testing.TB, c Config, tier isa.Tier, workers, batch int) *VAE {
 	t.Helper()
 	v, err := New(c)
 	if err != nil {
@@ -117,7 +115,7 @@ func newVAE(t testing.TB, c Config, kernels gemm.Kernels, workers, batch int) *V
 	}
 	pool := parallel.New(workers)
 	t.Cleanup(pool.Close)
-	v.Bind(pool, kernels, batch, true)
+	v.Bind(pool, tier, batch, true)
 	return v
 }
 
@@ -128,7 +126,7 @@ func TestGradientsFollowTheLoss(t *testing.T) {
 		for _, latent := range []int{1, 3} {
 			c := Config{Height: 12, Width: 10, LatentDim: latent, Noise: noise, KLWeight: 0.5}
 			const n = 16
-			v := newVAE(t, c, best(), 2, n)
+			v := newVAE(t, c, isa.Best(), 2, n)
 			rng := rand.New(rand.NewPCG(3, uint64(latent)))
 			v.InitWeights(rng)
 			x, eps := make([]float32, n*v.Pixels()), make([]float32, n*latent)
@@ -163,7 +161,7 @@ func TestGradientsFollowTheLoss(t *testing.T) {
 }
 
 func TestDecodeIsTheSigmoidOfTheLogits(t *testing.T) {
-	v := newVAE(t, standardConfig(), best(), 2, 3)
+	v := newVAE(t, standardConfig(), isa.Best(), 2, 3)
 	v.InitWeights(rand.New(rand.NewPCG(4, 4)))
 	z := []float32{0, 0, 1, -1, 0.5, 2}
 	p := make([]float32, 3*v.Pixels())
@@ -180,26 +178,6 @@ func TestDecodeIsTheSigmoidOfTheLogits(t *testing.T) {
 	for i := range one {
 		if one[i] != p[v.Pixels()+i] {
 			t.Fatal("an image depends on its place in the batch")
-		}
-	}
-}
-
-func TestCrossEntropy(t *testing.T) {
-	tests := []struct{ logit, x, want float64 }{
-		{0, 0, math.Ln2}, {0, 1, math.Ln2}, {0, 0.3, math.Ln2},
-		{2, 1, math.Log1p(math.Exp(-2))}, {2, 0, 2 + math.Log1p(math.Exp(-2))},
-		{-2, 0.25, 0.5 + math.Log1p(math.Exp(-2))},
-		{200, 0, 200}, {-200, 1, 200}, {200, 1, 0}, // no overflow, no log of zero
-	}
-	for _, tt := range tests {
-		grad := []float32{float32(math.NaN())}
-		got := crossEntropy([]float32{float32(tt.logit)}, []float32{float32(tt.x)}, grad, 2)
-		if math.Abs(got-tt.want) > 1e-7 {
-			t.Errorf("logit %v, target %v: %v, want %v", tt.logit, tt.x, got, tt.want)
-		}
-		want := 2 * (1/(1+math.Exp(-tt.logit)) - tt.x)
-		if math.Abs(float64(grad[0])-want) > 1e-6 {
-			t.Errorf("logit %v, target %v: gradient %v, want %v", tt.logit, tt.x, grad[0], want)
 		}
 	}
 }

@@ -2,11 +2,6 @@ package optim
 
 import "math"
 
-const (
-	adamBeta1 = 0.9
-	adamBeta2 = 0.999
-)
-
 // adam follows running means of the gradient and of its square. In step t:
 //
 //	m = m + (1-beta1)*(g - m)
@@ -28,24 +23,14 @@ func (o *adam) Slots() []Slot {
 }
 
 func (o *adam) Update(w, g []float32, lo, hi int) {
+	const beta1, beta2, epsilon = 0.9, 0.999, 1e-7
 	if o.step == 0 {
 		panic("optim: Update before the first Advance")
 	}
 	// From the step count each time, not by running products, so that a
 	// restored count is all that a resumed run needs.
 	t := float64(o.step)
-	alpha := o.rate * math.Sqrt(1-math.Pow(adamBeta2, t)) / (1 - math.Pow(adamBeta1, t))
-	adamKernel(w[lo:hi], g[lo:hi], o.mean[lo:hi], o.meanSquare[lo:hi], float32(alpha))
-}
-
-// adamKernel makes one step on w, m and v; all slices have one length.
-func adamKernel(w, g, m, v []float32, alpha float32) {
-	const epsilon = 1e-7
-	g, m, v = g[:len(w)], m[:len(w)], v[:len(w)]
-	for i, gi := range g {
-		mi := flush(m[i] + float32((1-adamBeta1)*(gi-m[i])))
-		vi := flush(v[i] + float32((1-adamBeta2)*(float32(gi*gi)-v[i])))
-		m[i], v[i] = mi, vi
-		w[i] -= float32(alpha*mi) / (sqrt(vi) + epsilon)
-	}
+	alpha := o.rate * math.Sqrt(1-math.Pow(beta2, t)) / (1 - math.Pow(beta1, t))
+	o.kernels.Adam(w[lo:hi], g[lo:hi], o.mean[lo:hi], o.meanSquare[lo:hi],
+		float32(alpha), 1-beta1, 1-beta2, epsilon)
 }

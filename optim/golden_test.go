@@ -5,6 +5,8 @@ import (
 	"math"
 	"os"
 	"testing"
+
+	"vaectl/internal/isa"
 )
 
 // golden is testdata/golden.json; golden.py beside it made it and explains it.
@@ -40,12 +42,12 @@ func readGolden(t *testing.T) golden {
 func TestGoldenTenSteps(t *testing.T) {
 	// The float64 reference keeps slots below 2^-126. Ten of those, times the
 	// rate over epsilon, are what float32 weights may lack.
-	const flushed = 10 * smallestNormal * 0.001 / 1e-7
+	const flushed = 10 * 0x1p-126 * 0.001 / 1e-7
 	g := readGolden(t)
 	for _, want := range g.Optimizers {
-		t.Run(want.Name, func(t *testing.T) {
+		forTiers(t, want.Name, func(t *testing.T, tier isa.Tier) {
 			n := len(g.Weights)
-			o, err := New(want.Name, g.LearningRate, n)
+			o, err := New(want.Name, g.LearningRate, n, tier)
 			if err != nil {
 				t.Fatal(err)
 			}

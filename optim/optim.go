@@ -4,16 +4,16 @@
 // An optimizer sees flat slices and nothing else: the weights, their gradients
 // and its own running averages ("slots"), all float32, all of one length. What
 // a weight belongs to, how gradients come about and where checkpoints are kept
-// are no business of this package, which imports the standard library alone.
+// are no business of this package; the loops themselves are those of package
+// vec.
 //
-// Two rules hold for every kernel in it.
+// Two things hold for every rule.
 //
 // Each element is computed from that element of w, g and the slots only, by
 // additions, multiplications, divisions and square roots that IEEE 754 rounds
-// exactly. The explicit float32 conversions around products forbid a compiler
-// to fuse them with the addition that follows. So the bits of the result depend
+// exactly, and none is fused with another. So the bits of the result depend
 // neither on how a range is split, nor on the architecture, nor on whether the
-// loop runs one element at a time or eight.
+// loop runs one element at a time or sixteen.
 //
 // A slot value below the smallest normal float32 (2^-126) becomes zero, as it
 // does in TensorFlow, which trains with subnormals flushed. Where a gradient
@@ -25,10 +25,10 @@ import (
 	"fmt"
 	"math"
 	"strings"
-)
 
-// smallestNormal is the smallest positive float32 that is not subnormal.
-const smallestNormal = 0x1p-126
+	"vaectl/internal/isa"
+	"vaectl/internal/vec"
+)
 
 // An Optimizer moves weights against their gradients, one step at a time:
 // one Advance, then Update over all elements, in one call or in many.
@@ -67,15 +67,16 @@ type Slot struct {
 func Names() []string { return []string{"rmsprop", "adam", "sgd"} }
 
 // New returns the named optimizer for n weights, at step 0 with all slots zero.
-// The learning rate must be positive and finite as a float32.
-func New(name string, learningRate float64, n int) (Optimizer, error) {
+// The learning rate must be positive and finite as a float32. The tier, which
+// must be available, makes a difference in time only.
+func New(name string, learningRate float64, n int, tier isa.Tier) (Optimizer, error) {
 	if err := checkRate(learningRate); err != nil {
 		return nil, err
 	}
 	if n < 0 {
 		return nil, fmt.Errorf("optimizer for %d weights: want 0 or more", n)
 	}
-	s := schedule{rate: learningRate}
+	s := schedule{rate: learningRate, kernels: vec.New(tier)}
 	switch name {
 	case "rmsprop":
 		return &rmsprop{schedule: s, meanSquare: make([]float32, n)}, nil
@@ -89,8 +90,9 @@ func New(name string, learningRate float64, n int) (Optimizer, error) {
 
 // schedule is what every optimizer keeps besides its slots.
 type schedule struct {
-	step int
-	rate float64
+	step    int
+	rate    float64
+	kernels vec.Kernels
 }
 
 func (s *schedule) Advance()              { s.step++ }
@@ -120,15 +122,3 @@ func checkRate(rate float64) error {
 	}
 	return fmt.Errorf("learning rate %v: want a positive, finite float32", rate)
 }
-
-// flush turns a subnormal x into +0. The magnitude is compared, not both bounds:
-// a branch on the sign of a gradient is mispredicted every other time.
-func flush(x float32) float32 {
-	if math.Abs(float64(x)) < smallestNormal {
-		return 0
-	}
-	return x
-}
-
-// sqrt is the exactly rounded square root; compilers make one instruction of it.
-func sqrt(x float32) float32 { return float32(math.Sqrt(float64(x))) }

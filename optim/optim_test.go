@@ -7,15 +7,24 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"vaectl/internal/isa"
 )
 
 func mustNew(t testing.TB, name string, rate float64, n int) Optimizer {
 	t.Helper()
-	o, err := New(name, rate, n)
+	o, err := New(name, rate, n, isa.Best())
 	if err != nil {
 		t.Fatal(err)
 	}
 	return o
+}
+
+// forTiers runs a test once for each tier of this CPU.
+func forTiers(t *testing.T, name string, test func(t *testing.T, tier isa.Tier)) {
+	for tier := isa.Generic; tier <= isa.Best(); tier++ {
+		t.Run(name+"/"+tier.String(), func(t *testing.T) { test(t, tier) })
+	}
 }
 
 // gradients returns rows of n gradients of very different sizes, some zero.
@@ -55,7 +64,7 @@ func TestNewRefuses(t *testing.T) {
 		{"sgd", 1e60, 1, "learning rate 1e+60"},
 		{"sgd", 0.001, -1, "optimizer for -1 weights: want 0 or more"},
 	} {
-		o, err := New(c.name, c.rate, c.n)
+		o, err := New(c.name, c.rate, c.n, isa.Generic)
 		if err == nil || !strings.Contains(err.Error(), c.want) || o != nil {
 			t.Errorf("New(%q, %v, %d) = %v, %v; want an error with %q", c.name, c.rate, c.n, o, err, c.want)
 		}
@@ -92,6 +101,75 @@ func TestUpdateIsTheSameForAnySplit(t *testing.T) {
 			}
 			if !equalBits(split, whole) {
 				t.Errorf("%s: the weights in %d pieces differ from those in one", name, pieces)
+			}
+		}
+	}
+}
+
+// Every tier gives the bits of the generic one, in pieces cut at odd places too,
+// whatever the numbers; only which NaN a NaN is may differ.
+func TestEveryTierGivesTheSameBits(t *testing.T) {
+	const n, steps = 5000, 10
+	inf := float32(math.Inf(1))
+	special := []float32{
+		0, float32(math.Copysign(0, -1)), 1, -1, inf, -inf, float32(math.NaN()),
+		0x1p-149, -0x1p-149, 0x1.8p-127, 0x1p-126, -0x1p-126, 0x1p-63, 0x1p-64, -0x1p-62,
+		1e-19, 1e-20, math.MaxFloat32, -math.MaxFloat32, 1e19, -2e19,
+	}
+	random := rand.New(rand.NewPCG(9, 10))
+	rows := append(gradients(random, steps, n), gradients(random, 1, n)...)
+	for _, row := range rows {
+		for i := range row {
+			if random.IntN(40) == 0 {
+				row[i] = special[random.IntN(len(special))]
+			}
+		}
+		for i, x := range special { // each with each, in the first two rows
+			for j, y := range special {
+				k := i*len(special) + j
+				rows[0][k], rows[1][k], rows[steps][k] = x, y, 1
+			}
+		}
+	}
+	canonical := func(x []float32) []float32 {
+		x = slices.Clone(x)
+		for i := range x {
+			if x[i] != x[i] {
+				x[i] = float32(math.NaN())
+			}
+		}
+		return x
+	}
+	for _, name := range Names() {
+		run := func(tier isa.Tier) [][]float32 {
+			o, err := New(name, 0.01, n, tier)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w := slices.Clone(rows[steps])
+			var states [][]float32
+			for step, g := range rows[:steps] {
+				o.Advance()
+				for lo := 0; lo < n; {
+					hi := min(n, lo+1+(lo*7+step*13)%211)
+					o.Update(w, g, lo, hi)
+					lo = hi
+				}
+				states = append(states, canonical(w))
+				for _, s := range o.Slots() {
+					states = append(states, canonical(s.Data))
+				}
+			}
+			return states
+		}
+		want := run(isa.Generic)
+		for tier := isa.AVX2; tier <= isa.Best(); tier++ {
+			for k, got := range run(tier) {
+				for i := range got {
+					if math.Float32bits(got[i]) != math.Float32bits(want[k][i]) {
+						t.Fatalf("%s, %v, state %d: element %d is %g, want %g", name, tier, k, i, got[i], want[k][i])
+					}
+				}
 			}
 		}
 	}
@@ -272,13 +350,19 @@ func BenchmarkUpdate(b *testing.B) {
 		g[i] = float32(random.NormFloat64() * 1e-4)
 	}
 	for _, name := range Names() {
-		b.Run(name, func(b *testing.B) {
-			o := mustNew(b, name, 1e-3, n)
-			b.SetBytes(n * 4)
-			for b.Loop() {
-				o.Advance()
-				o.Update(w, g, 0, n)
-			}
-		})
+		for tier := isa.Generic; tier <= isa.Best(); tier++ {
+			b.Run(name+"/"+tier.String(), func(b *testing.B) {
+				o, err := New(name, 1e-3, n, tier)
+				if err != nil {
+					b.Fatal(err)
+				}
+				// Read the gradients; read and write the weights and slots.
+				b.SetBytes(int64(4 * n * (3 + 2*len(o.Slots()))))
+				for b.Loop() {
+					o.Advance()
+					o.Update(w, g, 0, n)
+				}
+			})
+		}
 	}
 }

@@ -17,16 +17,6 @@ type rmsprop struct {
 func (o *rmsprop) Slots() []Slot { return []Slot{{"mean_square", o.meanSquare}} }
 
 func (o *rmsprop) Update(w, g []float32, lo, hi int) {
-	rmspropKernel(w[lo:hi], g[lo:hi], o.meanSquare[lo:hi], float32(o.rate))
-}
-
-// rmspropKernel makes one step on w and s; all slices have one length.
-func rmspropKernel(w, g, s []float32, rate float32) {
 	const rho, epsilon = 0.9, 1e-7
-	g, s = g[:len(w)], s[:len(w)]
-	for i, gi := range g {
-		si := flush(float32(rho*s[i]) + float32((1-rho)*float32(gi*gi)))
-		s[i] = si
-		w[i] -= float32(rate*gi) / (sqrt(si) + epsilon)
-	}
+	o.kernels.RMSprop(w[lo:hi], g[lo:hi], o.meanSquare[lo:hi], float32(o.rate), rho, 1-rho, epsilon)
 }

@@ -16,16 +16,6 @@ type sgd struct {
 func (o *sgd) Slots() []Slot { return []Slot{{"velocity", o.velocity}} }
 
 func (o *sgd) Update(w, g []float32, lo, hi int) {
-	sgdKernel(w[lo:hi], g[lo:hi], o.velocity[lo:hi], float32(o.rate))
-}
-
-// sgdKernel makes one step on w and v; all slices have one length.
-func sgdKernel(w, g, v []float32, rate float32) {
 	const momentum = 0.9
-	g, v = g[:len(w)], v[:len(w)]
-	for i, gi := range g {
-		vi := flush(float32(momentum*v[i]) - float32(rate*gi))
-		v[i] = vi
-		w[i] += vi
-	}
+	o.kernels.SGD(w[lo:hi], g[lo:hi], o.velocity[lo:hi], float32(o.rate), momentum)
 }

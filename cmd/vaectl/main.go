@@ -15,6 +15,7 @@ import (
 	"gonum.org/v1/gonum/blas/blas32"
 
 	"vaectl/internal/gemm"
+	"vaectl/internal/isa"
 )
 
 func main() {
@@ -63,7 +64,7 @@ type console struct {
 	in       *os.File
 	out, err *os.File
 	getenv   func(string) string
-	kernels  gemm.Kernels // chosen before a command runs
+	tier     isa.Tier // chosen before a command runs
 }
 
 // usageError is a fault in the command line rather than in the work.
@@ -101,7 +102,7 @@ Data goes to stdout, everything else to stderr. "-" stands for stdin or stdout.`
 		SilenceUsage:  true,
 		PersistentPreRunE: func(*cobra.Command, []string) error {
 			var err error
-			c.kernels, err = chooseKernels(c.getenv("VAECTL_ISA"))
+			c.tier, err = chooseTier(c.getenv("VAECTL_ISA"))
 			return err
 		},
 	}
@@ -122,19 +123,18 @@ Data goes to stdout, everything else to stderr. "-" stands for stdin or stdout.`
 	return root
 }
 
-// chooseKernels returns the kernels of the instruction set that $VAECTL_ISA
-// names, by default the best that the CPU has, and makes them gonum's product.
-func chooseKernels(name string) (gemm.Kernels, error) {
-	tier := gemm.Best()
+// chooseTier returns the instruction set that $VAECTL_ISA names, by default the
+// best that the CPU has, and makes gonum use its matrix product.
+func chooseTier(name string) (isa.Tier, error) {
+	tier := isa.Best()
 	if name != "" {
 		var err error
-		if tier, err = gemm.ParseTier(name); err != nil {
-			return gemm.Kernels{}, usagef("$VAECTL_ISA: %w", err)
+		if tier, err = isa.Parse(name); err != nil {
+			return 0, usagef("$VAECTL_ISA: %w", err)
 		}
 	}
-	kernels := gemm.New(tier)
-	blas32.Use(gemm.NewBLAS(kernels))
-	return kernels, nil
+	blas32.Use(gemm.NewBLAS(gemm.New(tier)))
+	return tier, nil
 }
 
 // knownCommand refuses a word that is no command, with the nearest one as a hint.

@@ -37,7 +37,7 @@ func loadModel(c *console, path string, batch int) (*nn.VAE, *parallel.Pool, err
 		return nil, nil, fmt.Errorf("building the model of %s: %w", path, err)
 	}
 	pool := parallel.New(0)
-	model.Bind(pool, c.kernels, batch, false)
+	model.Bind(pool, c.tier, batch, false)
 	for i, p := range model.Params() {
 		copy(p.Data, file.Tensors[i].Data)
 	}

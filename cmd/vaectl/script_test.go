@@ -59,7 +59,7 @@ func TestScripts(t *testing.T) {
 
 func trainTestModel(t *testing.T) []byte {
 	t.Helper()
-	kernels, err := chooseKernels("")
+	tier, err := chooseTier("")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +70,7 @@ func trainTestModel(t *testing.T) []byte {
 	run, err := train.New(modelfile.Config{
 		Height: 28, Width: 28, LatentDim: 2, Noise: string(nn.BookNoise), KLWeight: 5e-4,
 		Optimizer: "rmsprop", LearningRate: 0.001, BatchSize: 16, Epochs: 1, Seed: 1, LimitTrain: 128, LimitVal: 16,
-	}, data, kernels, 0)
+	}, data, tier, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

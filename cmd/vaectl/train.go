@@ -89,7 +89,7 @@ func runTrain(ctx context.Context, c *console, o trainOptions) error {
 		return err
 	}
 	o.config.Height, o.config.Width = data.Train.Rows, data.Train.Cols
-	run, err := train.New(o.config, data, c.kernels, o.workers)
+	run, err := train.New(o.config, data, c.tier, o.workers)
 	if err != nil {
 		return fmt.Errorf("preparing the training: %w", err)
 	}

@@ -1,6 +1,10 @@
 package gemm
 
-import "math/bits"
+import (
+	"math/bits"
+
+	"vaectl/internal/isa"
+)
 
 // Block is a product of two strided operands with an epilogue:
 //
@@ -52,7 +56,7 @@ func (k Kernels) Block(b *Block) {
 	if b.M == 0 || b.N == 0 {
 		return
 	}
-	if k.tier == Generic {
+	if k.tier == isa.Generic {
 		blockGeneric(b)
 		return
 	}

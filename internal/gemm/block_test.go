@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"vaectl/internal/isa"
 )
 
 // fma32 is x*y+z rounded once to float32.
@@ -234,7 +236,7 @@ func TestBlockMatchesReference(t *testing.T) {
 	forTiers(t, func(t *testing.T, k Kernels) {
 		r := rand.New(rand.NewPCG(5, 6))
 		fill, mulAdd := normals, fma32
-		if k.Tier() == Generic {
+		if k.Tier() == isa.Generic {
 			fill, mulAdd = integers, func(x, y, z float32) float32 { return x*y + z }
 		}
 		for n, c := range blockCases() {
@@ -314,7 +316,7 @@ func TestBlockSpecialValues(t *testing.T) {
 				b.C = slices.Clone(before)
 				reference(&b)
 				want, wantTwice := b.C, b.C
-				if k.Tier() == Generic {
+				if k.Tier() == isa.Generic {
 					// Go may, or may not, round the product first.
 					b.C = slices.Clone(before)
 					referenceWith(&b, func(x, y, z float32) float32 { return float32(x*y) + z })

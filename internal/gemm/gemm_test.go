@@ -3,12 +3,14 @@ package gemm
 import (
 	"slices"
 	"testing"
+
+	"vaectl/internal/isa"
 )
 
 // tiers returns the tiers of this CPU, the generic one first.
-func tiers() []Tier {
-	var ts []Tier
-	for t := Generic; t <= Best(); t++ {
+func tiers() []isa.Tier {
+	var ts []isa.Tier
+	for t := isa.Generic; t <= isa.Best(); t++ {
 		ts = append(ts, t)
 	}
 	return ts
@@ -21,22 +23,8 @@ func forTiers(t *testing.T, test func(t *testing.T, k Kernels)) {
 	}
 }
 
-func TestParseTier(t *testing.T) {
-	for _, tier := range []Tier{Generic, AVX2, AVX512} {
-		got, err := ParseTier(tier.String())
-		if available(tier) != (err == nil) || err == nil && got != tier {
-			t.Errorf("ParseTier(%q) = %v, %v; available: %v", tier, got, err, available(tier))
-		}
-	}
-	for _, name := range []string{"", "AVX2", "sse", "avx512f", "Tier(7)"} {
-		if got, err := ParseTier(name); err == nil {
-			t.Errorf("ParseTier(%q) = %v, want an error", name, got)
-		}
-	}
-}
-
 func TestNewRefusesMissingTiers(t *testing.T) {
-	for _, tier := range []Tier{-1, Best() + 1, AVX512 + 1} {
+	for _, tier := range []isa.Tier{-1, isa.Best() + 1, isa.AVX512 + 1} {
 		mustPanic(t, "gemm: tier not available on this CPU", func() { New(tier) })
 	}
 }
@@ -45,7 +33,7 @@ func TestNewRefusesMissingTiers(t *testing.T) {
 // row then reads shows whether the rows above it were stored before, and so how
 // many rows a tile has.
 func TestDispatch(t *testing.T) {
-	heights := map[Tier][]int{Generic: slices.Repeat([]int{1}, 14), AVX2: {4, 5, 5}, AVX512: {14}}
+	heights := map[isa.Tier][]int{isa.Generic: slices.Repeat([]int{1}, 14), isa.AVX2: {4, 5, 5}, isa.AVX512: {14}}
 	forTiers(t, func(t *testing.T, k Kernels) {
 		if k.Tier().String() != tiers()[k.Tier()].String() {
 			t.Fatalf("kernels report tier %v", k.Tier())
@@ -73,7 +61,7 @@ func TestDispatch(t *testing.T) {
 }
 
 func TestPeakCountsFLOPs(t *testing.T) {
-	perStep := map[Tier]int{Generic: 16, AVX2: 192, AVX512: 896}
+	perStep := map[isa.Tier]int{isa.Generic: 16, isa.AVX2: 192, isa.AVX512: 896}
 	forTiers(t, func(t *testing.T, k Kernels) {
 		for _, steps := range []int{0, 1, maxSteps, 3*maxSteps + 1} {
 			if got, want := k.Peak(steps), steps*perStep[k.Tier()]; got != want {

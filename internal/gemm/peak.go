@@ -1,6 +1,10 @@
 package gemm
 
-import "runtime"
+import (
+	"runtime"
+
+	"vaectl/internal/isa"
+)
 
 // Peak runs independent chains of fused multiply-adds, steps on each, touching
 // no memory, and returns how many floating-point operations that were: timed,
@@ -9,7 +13,7 @@ import "runtime"
 func (k Kernels) Peak(steps int) (flops int) {
 	for left := steps; left > 0; left -= maxSteps {
 		n := min(left, maxSteps)
-		if k.tier == Generic {
+		if k.tier == isa.Generic {
 			flops += peakGeneric(n)
 		} else {
 			flops += peakVector(k.tier, n)

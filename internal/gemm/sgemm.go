@@ -5,6 +5,8 @@ import (
 
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/gonum"
+
+	"vaectl/internal/isa"
 )
 
 // BLAS is gonum's float32 BLAS with a faster Sgemm. Install it with
@@ -40,7 +42,7 @@ func (impl BLAS) Sgemm(tA, tB blas.Transpose, m, n, k int, alpha float32, a []fl
 		scale(beta, m, n, c, ldc)
 		return
 	}
-	if impl.kernels.tier == Generic {
+	if impl.kernels.tier == isa.Generic {
 		impl.sgemmGeneric(tA, tB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
 		return
 	}

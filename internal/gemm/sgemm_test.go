@@ -12,6 +12,8 @@ import (
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas32"
 	"gonum.org/v1/gonum/blas/gonum"
+
+	"vaectl/internal/isa"
 )
 
 var _ blas.Float32 = BLAS{}
@@ -131,7 +133,7 @@ func firstDifference(x, y []float32) int {
 }
 
 // allBLAS returns an implementation for each tier from the given one up.
-func allBLAS(from Tier) []BLAS {
+func allBLAS(from isa.Tier) []BLAS {
 	var impls []BLAS
 	for _, tier := range tiers()[from:] {
 		impls = append(impls, NewBLAS(New(tier)))
@@ -157,7 +159,7 @@ func TestSgemmExact(t *testing.T) {
 	fill := func(n int) []float32 { return integers(r, n) }
 	for _, s := range sizes {
 		forms(func(tA, tB blas.Transpose) {
-			checkExact(t, allBLAS(Generic), newCall(tA, tB, s.m, s.n, s.k, s.gap, fill), factors, factors)
+			checkExact(t, allBLAS(isa.Generic), newCall(tA, tB, s.m, s.n, s.k, s.gap, fill), factors, factors)
 		})
 	}
 }
@@ -169,7 +171,7 @@ func TestSgemmEveryRemainder(t *testing.T) {
 	for n := 1; n <= 35; n++ {
 		for k := 1; k <= 18; k++ {
 			forms(func(tA, tB blas.Transpose) {
-				checkExact(t, allBLAS(Generic), newCall(tA, tB, 3, n, k, n%3, fill), []float32{1, -1}, []float32{0, 1})
+				checkExact(t, allBLAS(isa.Generic), newCall(tA, tB, 3, n, k, n%3, fill), []float32{1, -1}, []float32{0, 1})
 			})
 		}
 	}
@@ -199,7 +201,7 @@ func TestSgemmIsOneChain(t *testing.T) {
 						want[i*x.ldc+j] = c
 					}
 				}
-				for _, impl := range allBLAS(AVX2) {
+				for _, impl := range allBLAS(isa.AVX2) {
 					x.c = slices.Clone(before)
 					x.on(impl)
 					if !sameBits(x.c, want) {
@@ -227,7 +229,7 @@ func TestSgemmNaN(t *testing.T) {
 		if c[0] != 0 {
 			t.Errorf("k 0, beta 0: %v, want 0", c[0])
 		}
-		if k.Tier() == Generic {
+		if k.Tier() == isa.Generic {
 			return
 		}
 		impl.Sgemm(blas.NoTrans, blas.NoTrans, 1, 1, 2, 1, []float32{0, 1}, 2, []float32{nan, 1}, 1, 0, c, 1)

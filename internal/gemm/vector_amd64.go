@@ -3,25 +3,13 @@ package gemm
 import (
 	"unsafe"
 
-	"golang.org/x/sys/cpu"
+	"vaectl/internal/isa"
 )
-
-// available reports whether this CPU and operating system offer a tier.
-func available(t Tier) bool {
-	avx2 := cpu.X86.HasAVX2 && cpu.X86.HasFMA
-	switch t {
-	case AVX2:
-		return avx2
-	case AVX512:
-		return avx2 && cpu.X86.HasAVX512F
-	}
-	return t == Generic
-}
 
 // tileSize returns the rows and columns of the largest tile of a vector tier:
 // what fills its registers with accumulators.
-func tileSize(tier Tier) (rows, cols int) {
-	if tier == AVX512 {
+func tileSize(tier isa.Tier) (rows, cols int) {
+	if tier == isa.AVX512 {
 		return 14, 32
 	}
 	return 6, 16
@@ -44,7 +32,7 @@ type tile struct {
 }
 
 // blockVector computes a checked block of a vector tier in tiles.
-func blockVector(tier Tier, b *Block) {
+func blockVector(tier isa.Tier, b *Block) {
 	if b.SegLen > 0 && b.Segs > maxSteps/b.SegLen {
 		blockInParts(tier, b)
 		return
@@ -86,7 +74,7 @@ func blockVector(tier Tier, b *Block) {
 			if b.Mask != nil {
 				t.mask = unsafe.Pointer(&b.Mask[i*b.LDM+j])
 			}
-			if tier == AVX512 {
+			if tier == isa.AVX512 {
 				tileAVX512(&t)
 			} else {
 				tileAVX2(&t)
@@ -97,7 +85,7 @@ func blockVector(tier Tier, b *Block) {
 
 // blockInParts computes a block with more than maxSteps steps as several that
 // accumulate in C. The epilogue belongs to the last.
-func blockInParts(tier Tier, b *Block) {
+func blockInParts(tier isa.Tier, b *Block) {
 	part := *b
 	part.Bias, part.ReLU, part.Mask = nil, false, nil
 	segs := max(1, maxSteps/b.SegLen)
@@ -118,8 +106,8 @@ func blockInParts(tier Tier, b *Block) {
 
 // peakVector runs the ceiling loop of a vector tier, which has as many chains as
 // a tile.
-func peakVector(tier Tier, steps int) (flops int) {
-	if tier == AVX512 {
+func peakVector(tier isa.Tier, steps int) (flops int) {
+	if tier == isa.AVX512 {
 		peakAVX512(steps)
 	} else {
 		peakAVX2(steps)

@@ -11,7 +11,7 @@ import (
 	"math"
 	"math/rand/v2"
 
-	"vaectl/internal/gemm"
+	"vaectl/internal/isa"
 	"vaectl/internal/modelfile"
 	"vaectl/internal/parallel"
 	"vaectl/mnist"
@@ -65,7 +65,7 @@ type Run struct {
 // New prepares a training of c.Epochs epochs on d, with weights drawn anew. The
 // number of workers changes how fast it is and nothing else; below 1 it means
 // one for every processor.
-func New(c modelfile.Config, d *mnist.Dataset, kernels gemm.Kernels, workers int) (*Run, error) {
+func New(c modelfile.Config, d *mnist.Dataset, tier isa.Tier, workers int) (*Run, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
@@ -87,9 +87,9 @@ func New(c modelfile.Config, d *mnist.Dataset, kernels gemm.Kernels, workers int
 	}
 
 	r.pool = parallel.New(workers)
-	model.Bind(r.pool, kernels, c.BatchSize, true)
+	model.Bind(r.pool, tier, c.BatchSize, true)
 	model.InitWeights(stream(c.Seed, streamInit))
-	r.opt, err = optim.New(c.Optimizer, c.LearningRate, len(model.Weights()))
+	r.opt, err = optim.New(c.Optimizer, c.LearningRate, len(model.Weights()), tier)
 	if err != nil {
 		r.Close()
 		return nil, err

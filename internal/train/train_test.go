@@ -14,6 +14,7 @@ import (
 	"gonum.org/v1/gonum/blas/blas32"
 
 	"vaectl/internal/gemm"
+	"vaectl/internal/isa"
 	"vaectl/internal/modelfile"
 	"vaectl/mnist"
 )
@@ -47,12 +48,12 @@ func stripes(n, m, rows, cols int) *mnist.Dataset {
 
 func start(t *testing.T, c modelfile.Config, d *mnist.Dataset, workers int) *Run {
 	t.Helper()
-	return startOn(t, gemm.New(gemm.Best()), c, d, workers)
+	return startOn(t, isa.Best(), c, d, workers)
 }
 
-func startOn(t *testing.T, kernels gemm.Kernels, c modelfile.Config, d *mnist.Dataset, workers int) *Run {
+func startOn(t *testing.T, tier isa.Tier, c modelfile.Config, d *mnist.Dataset, workers int) *Run {
 	t.Helper()
-	r, err := New(c, d, kernels, workers)
+	r, err := New(c, d, tier, workers)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,17 +81,17 @@ func TestSameBitsForAnyWorkers(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer blas32.Use(blas32.Implementation())
-	for tier := gemm.Generic; tier <= gemm.Best(); tier++ {
+	for tier := isa.Generic; tier <= isa.Best(); tier++ {
 		blas32.Use(gemm.NewBLAS(gemm.New(tier)))
 		c := small()
 		c.Height, c.Width, c.BatchSize, c.LimitTrain, c.LimitVal = 28, 28, 16, 19*16+5, 10
 		d := digits
-		if tier < gemm.Best() { // smaller images, to save time
+		if tier < isa.Best() { // smaller images, to save time
 			c.Height, c.Width, d = 10, 10, stripes(400, 20, 10, 10)
 		}
 		var want string
 		check := func(name string, workers int) {
-			r := startOn(t, gemm.New(tier), c, d, workers)
+			r := startOn(t, tier, c, d, workers)
 			if _, err := r.Epoch(t.Context(), quiet); err != nil {
 				t.Fatal(err)
 			}
@@ -244,12 +245,12 @@ func TestLossMustBeFinite(t *testing.T) {
 func TestNewErrors(t *testing.T) {
 	c := small()
 	c.Optimizer = "lion"
-	if _, err := New(c, stripes(4, 0, 8, 6), gemm.Kernels{}, 1); err == nil {
+	if _, err := New(c, stripes(4, 0, 8, 6), isa.Generic, 1); err == nil {
 		t.Error("unknown optimizer accepted")
 	}
 	c = small()
 	c.Noise = "pink"
-	if _, err := New(c, stripes(4, 0, 8, 6), gemm.Kernels{}, 1); err == nil {
+	if _, err := New(c, stripes(4, 0, 8, 6), isa.Generic, 1); err == nil {
 		t.Error("unknown noise accepted")
 	}
 }
