@@ -42,33 +42,43 @@ func (f *Fused) forwardNarrow(worker, n, lo, hi int) {
 		})
 	}
 	for oh := lo; oh < hi; oh++ {
-		out := f.op.result[n*f.Out()+oh*f.OutW:][:f.OutW]
-		for ow := range out {
-			sum := float32(0)
-			for kh := range f.KH {
-				h := oh - f.PadTop + kh
-				if h < 0 || h >= f.InH {
-					continue
-				}
-				w0 := ow - f.PadLeft
-				for kw := max(-w0, 0); kw < min(f.KW, f.InW-w0); kw++ {
-					sum += buf.terms[(h*f.InW+w0+kw)*positions+kh*f.KW+kw]
-				}
-			}
-			if f.op.bias != nil {
-				sum += f.op.bias[0]
-			}
-			if f.op.relu && sum < 0 {
-				sum = 0
-			}
-			out[ow] = sum
-		}
+		f.sumTerms(f.op.result[n*f.Out()+oh*f.OutW:][:f.OutW], buf.terms, oh)
 		if f.op.rectify != nil {
 			for ow, v := range f.op.rectify[n*f.Out()+oh*f.OutW:][:f.OutW] {
 				if v <= 0 {
-					out[ow] = 0
+					f.op.result[n*f.Out()+oh*f.OutW+ow] = 0
 				}
 			}
+		}
+	}
+}
+
+// sumTerms makes out row oh of the output, from the terms of the pixels around.
+func (f *Fused) sumTerms(out, terms []float32, oh int) {
+	positions := f.KH * f.KW
+	clear(out)
+	for kh := range f.KH {
+		h := oh - f.PadTop + kh
+		if h < 0 || h >= f.InH {
+			continue
+		}
+		for kw := range f.KW {
+			// Pixel w of the row meets output w+PadLeft-kw.
+			w := max(kw-f.PadLeft, 0)
+			first := w + f.PadLeft - kw
+			to := out[first:min(f.InW+f.PadLeft-kw, f.OutW)]
+			from := terms[(h*f.InW+w)*positions+kh*f.KW+kw:]
+			for i := range to {
+				to[i] += from[i*positions]
+			}
+		}
+	}
+	for i := range out {
+		if f.op.bias != nil {
+			out[i] += f.op.bias[0]
+		}
+		if f.op.relu && out[i] < 0 {
+			out[i] = 0
 		}
 	}
 }
