@@ -65,11 +65,11 @@ type operands struct {
 	chunk         int
 }
 
-// The product's register tile and its panels of columns, the units that the
-// weight gradient is cut up in.
+// The weight gradient is cut up into panels of columns, as wide as the product's
+// register tile, and ranges of at least minRows rows, which keep it busy.
 const (
-	tile  = 14
-	panel = 32
+	panel   = 32
+	minRows = 6
 )
 
 // NewFused returns the arithmetic for batches of up to n images. The kernels
@@ -158,38 +158,47 @@ func (f *Fused) run() {
 	if op.result != nil && op.loadY {
 		f.pool.Run(f.KH*f.KW, f.pack)
 	}
-	switch workers := f.pool.Workers(); {
-	case op.result == nil:
+	workers := f.pool.Workers()
+	if op.result == nil {
 		f.pool.Run(op.n, f.load)
-	case op.n >= 4*workers || op.n%workers == 0:
-		// Enough images: each is loaded and computed in one go.
-		op.parts = 1
+	} else if op.parts = cutImages(op.n, op.height, workers); op.parts == 1 {
 		f.pool.Run(op.n, f.image)
-	default:
-		op.parts = min((4*workers+op.n-1)/op.n, op.height)
+	} else {
 		f.pool.Run(op.n, f.load)
 		f.pool.Run(op.n*op.parts, f.rows)
 	}
 	if op.out != nil {
-		f.cut()
+		op.panels, op.cells, op.chunk = f.cutWeights(workers)
 		f.pool.Run(f.KH*op.panels*op.cells+1, f.grad)
 	}
 	f.op = operands{}
 }
 
-// cut divides the weight gradient into tasks of one kernel row, one panel of
-// output channels and, if these are not enough, a range of rows.
-func (f *Fused) cut() {
-	op := &f.op
-	op.panels, op.cells = (f.OutC+panel-1)/panel, 1
-	if f.isNarrow() {
-		return
+// cutImages returns how many ranges of rows each of n images is cut into: one,
+// so that it is loaded and computed in one go, if that keeps the workers busy.
+func cutImages(n, height, workers int) (parts int) {
+	if n >= 4*workers || n%workers == 0 {
+		return 1
 	}
-	tiles := (f.KW*f.InC + tile - 1) / tile
-	tasks := f.KH * op.panels
-	op.cells = min((2*f.pool.Workers()+tasks-1)/tasks, tiles)
-	op.chunk = (tiles + op.cells - 1) / op.cells * tile
-	op.cells = (f.KW*f.InC + op.chunk - 1) / op.chunk
+	return min((4*workers+n-1)/n, height)
+}
+
+// cutWeights divides the weight gradient into tasks of one kernel row, one panel
+// of output channels and, if these are not enough, one of several cells, ranges
+// of chunk rows.
+func (f *Fused) cutWeights(workers int) (panels, cells, chunk int) {
+	panels = (f.OutC + panel - 1) / panel
+	rows := f.KW * f.InC
+	if f.isNarrow() {
+		return panels, 1, rows
+	}
+	want, tasks := 2*workers, f.KH*panels
+	if workers > 3 {
+		want = 4 * workers // the more tasks, the less their number matters
+	}
+	cells = min((want+tasks-1)/tasks, (rows+minRows-1)/minRows)
+	chunk = (rows + cells - 1) / cells
+	return panels, (rows + chunk - 1) / chunk, chunk
 }
 
 func (f *Fused) packTask(_, pos int) { f.gather.pack(f.kernels, f.op.p.Kernel, pos) }

@@ -102,3 +102,34 @@ func TestFusedMatchesReference(t *testing.T) {
 		}
 	}
 }
+
+// The layers that hold nearly all of the work keep up to 64 workers busy with a
+// batch of 16: no worker gets more than its share by half again, where a share
+// is counted in tasks, all tasks of a phase being of about one size.
+func TestEnoughTasksForManyWorkers(t *testing.T) {
+	for name, layer := range map[string]struct{ size, in, out, stride int }{
+		"conv2": {28, 32, 64, 2}, "conv3 and conv4": {14, 64, 64, 1}, "conv_transpose": {28, 32, 64, 2},
+	} {
+		g, err := NewGeometry(layer.size, layer.size, layer.in, layer.out, 3, 3, layer.stride, Same)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := NewFused(g, parallel.New(1), gemm.New(isa.Best()), 1)
+		for workers := 1; workers <= 64; workers++ {
+			panels, cells, chunk := f.cutWeights(workers)
+			if cells*chunk < g.KW*g.InC || (cells-1)*chunk >= g.KW*g.InC {
+				t.Errorf("%s, %d workers: %d cells of %d rows do not make %d", name, workers, cells, chunk, g.KW*g.InC)
+			}
+			for phase, tasks := range map[string]int{
+				"forward":         16 * cutImages(16, g.OutH, workers),
+				"data gradient":   16 * cutImages(16, g.InH, workers),
+				"weight gradient": g.KH * panels * cells,
+			} {
+				most := (tasks + workers - 1) / workers
+				if used := float64(tasks) / float64(most*workers); used < 2.0/3 {
+					t.Errorf("%s, %d workers: %d tasks in the %s use %.0f%% of the workers", name, workers, tasks, phase, 100*used)
+				}
+			}
+		}
+	}
+}

@@ -33,7 +33,7 @@ const (
 )
 
 // updateBlock is the number of weights that one task of an update covers.
-const updateBlock = 1 << 15
+const updateBlock = 1 << 13
 
 // Progress tells how far an epoch is after a step.
 type Progress struct {
@@ -144,15 +144,7 @@ func (r *Run) Epoch(ctx context.Context, progress func(Progress)) (modelfile.Epo
 
 	order := r.identity(r.train)
 	r.shuffle.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
-	losses, err := r.batches(ctx, r.train, order, p, progress, func(x []float32) nn.Losses {
-		losses := r.model.Gradients(x, r.draw(r.noise, len(x)))
-		if !finite(losses.Loss) {
-			return losses // and leave the weights as they were
-		}
-		r.opt.Advance()
-		r.pool.Run((len(r.model.Weights())+updateBlock-1)/updateBlock, r.update)
-		return losses
-	})
+	losses, err := r.batches(ctx, r.train, order, p, progress, r.step)
 	if err != nil {
 		return row, err
 	}
@@ -173,6 +165,16 @@ func (r *Run) Epoch(ctx context.Context, progress func(Progress)) (modelfile.Epo
 	}
 	r.history = append(r.history, row)
 	return row, nil
+}
+
+// step moves the weights by one batch, unless its loss is not finite.
+func (r *Run) step(x []float32) nn.Losses {
+	losses := r.model.Gradients(x, r.draw(r.noise, len(x)))
+	if finite(losses.Loss) {
+		r.opt.Advance()
+		r.pool.Run((len(r.model.Weights())+updateBlock-1)/updateBlock, r.update)
+	}
+	return losses
 }
 
 // batches calls step for the samples of s in the given order, a batch at a time,
