@@ -74,8 +74,8 @@ func runDecode(ctx context.Context, c *console, o decodeOptions, files []string)
 	}
 	p := make([]float32, batchSize*model.Pixels())
 	for first := 0; first < n; first += batchSize {
-		if err := ctx.Err(); err != nil {
-			return fmt.Errorf("decoding: %w", err)
+		if ctx.Err() != nil {
+			return &interruptedError{"while decoding"}
 		}
 		batch := z[first*model.LatentDim : min(first+batchSize, n)*model.LatentDim]
 		model.Decode(p, batch)
@@ -120,8 +120,8 @@ func readLatents(ctx context.Context, c *console, path string, model *nn.VAE, z 
 			return nil, fmt.Errorf("reading latent vectors from %s: too many for one picture of at most %d pixels", name, grid.MaxPixels)
 		}
 		z = append(z, row.Z...)
-		if err := ctx.Err(); err != nil {
-			return nil, fmt.Errorf("reading latent vectors from %s: %w", name, err)
+		if ctx.Err() != nil {
+			return nil, &interruptedError{"while reading latent vectors from " + name}
 		}
 	}
 }

@@ -129,8 +129,8 @@ func (e *encoder) file(ctx context.Context, c *console, path string) error {
 		if err := e.add(id); err != nil {
 			return err
 		}
-		if err := ctx.Err(); err != nil {
-			return fmt.Errorf("encoding %s: %w", name, err)
+		if ctx.Err() != nil {
+			return &interruptedError{"while encoding " + name}
 		}
 	}
 }

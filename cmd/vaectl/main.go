@@ -86,6 +86,12 @@ type hintError struct {
 func (e *hintError) Error() string { return e.err.Error() }
 func (e *hintError) Unwrap() error { return e.err }
 
+// interruptedError is a work that a signal ended; what says which.
+type interruptedError struct{ what string }
+
+func (e *interruptedError) Error() string { return "interrupted " + e.what }
+func (e *interruptedError) Unwrap() error { return context.Canceled }
+
 func newRootCommand(c *console) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "vaectl",

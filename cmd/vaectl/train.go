@@ -111,7 +111,7 @@ func runTrain(ctx context.Context, c *console, o trainOptions) error {
 		})
 		bar.clear()
 		if errors.Is(err, context.Canceled) {
-			return &hintError{fmt.Errorf("interrupted in epoch %d: %w", row.Epoch, err), saved}
+			return &hintError{&interruptedError{fmt.Sprintf("in epoch %d", row.Epoch)}, saved}
 		}
 		if err != nil {
 			return &hintError{fmt.Errorf("training: %w", err), saved + "; a smaller --learning-rate may help"}
