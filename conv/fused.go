@@ -23,16 +23,22 @@ type Params struct {
 //
 // Below, x [n, InH, InW, InC] and y [n, OutH, OutW, OutC] are the images on the
 // two sides of the convolution, whichever of them is a layer's input. Gradients
-// are those before the activation.
+// are those before the activation. Images without the border that an operation
+// needs, BorderX or BorderY, are copied first.
 type Fused struct {
 	Geometry
 
+	// BorderX and BorderY are what windows reach beyond x and y.
+	BorderX, BorderY Border
+
 	pool    *parallel.Pool
 	kernels gemm.Kernels
-	x, y    padded
+	copyX   Images // made when first needed
+	copyY   Images
+	images  int // that these are made for
 	gather  gather
 	ones    []float32   // a pixel's weight in the bias gradient
-	sums    []float32   // one sample's bias gradient
+	sums    []float32   // [images, channels], bias gradients
 	narrow  []narrowBuf // one a worker, where OutC is 1
 
 	op operands
@@ -46,22 +52,22 @@ type Fused struct {
 // adds to the gradients of the kernel and the bias, or both.
 type operands struct {
 	p    Params
-	n    int       // images
-	x, y []float32 // of the two sides, nil for one that is only computed
+	n    int    // images
+	x, y Images // no Data for a side that is only computed
 
-	loadX, loadY bool // which of them are wanted with their border
+	borderX, borderY bool   // sides that are wanted with their border
+	loadX, loadY     bool   // those of them that must be copied for it
+	wideX, wideY     Images // x and y, or their copies
 
-	result  []float32                   // the images computed, nil if not wanted
+	result  Images                      // no Data if none is wanted
 	compute func(worker, n, lo, hi int) // rows lo to hi of result n
-	height  int                         // rows of the result
-	parts   int                         // ranges that these are cut into
+	parts   int                         // ranges that its rows are cut into
 	bias    []float32                   // nil in a backward pass
 	relu    bool
-	rectify []float32 // the result is zeroed where this is not positive; or nil
+	rectify Images // where this is not positive the result is zeroed; or no Data
 
-	out           []float32 // the layer's output gradient, for the bias gradient
-	pixels        int       // in an image of it
-	panels, cells int       // of each kernel row: column panels, and row ranges of chunk
+	out           Images // the layer's output gradient, if gradients are wanted
+	panels, cells int    // of each kernel row: column panels, and ranges of chunk rows
 	chunk         int
 }
 
@@ -75,14 +81,14 @@ const (
 // NewFused returns the arithmetic for batches of up to n images. The kernels
 // must not be of the generic tier.
 func NewFused(g Geometry, pool *parallel.Pool, kernels gemm.Kernels, n int) *Fused {
-	f := &Fused{Geometry: g, pool: pool, kernels: kernels, gather: newGather(g), ones: []float32{1}}
-	f.x = newPadded(n, g.InH, g.InW, g.InC,
-		g.PadTop, max((g.OutH-1)*g.Stride+g.KH-g.PadTop-g.InH, 0),
-		g.PadLeft, max((g.OutW-1)*g.Stride+g.KW-g.PadLeft-g.InW, 0))
-	top, bottom := f.gather.rows.border(g.InH, g.OutH)
-	left, right := f.gather.cols.border(g.InW, g.OutW)
-	f.y = newPadded(n, g.OutH, g.OutW, g.OutC, top, bottom, left, right)
-	f.sums = make([]float32, max(g.InC, g.OutC))
+	f := &Fused{Geometry: g, pool: pool, kernels: kernels, images: n, gather: newGather(g), ones: []float32{1}}
+	f.BorderX = Border{
+		Top: g.PadTop, Bottom: max((g.OutH-1)*g.Stride+g.KH-g.PadTop-g.InH, 0),
+		Left: g.PadLeft, Right: max((g.OutW-1)*g.Stride+g.KW-g.PadLeft-g.InW, 0),
+	}
+	f.BorderY.Top, f.BorderY.Bottom = f.gather.rows.border(g.InH, g.OutH)
+	f.BorderY.Left, f.BorderY.Right = f.gather.cols.border(g.InW, g.OutW)
+	f.sums = make([]float32, n*max(g.InC, g.OutC))
 	f.pack, f.load, f.image, f.rows, f.grad = f.packTask, f.loadTask, f.imageTask, f.rowsTask, f.gradTask
 	f.forward, f.data = f.forwardRows, f.dataRows
 	if f.isNarrow() {
@@ -96,17 +102,17 @@ func NewFused(g Geometry, pool *parallel.Pool, kernels gemm.Kernels, n int) *Fus
 }
 
 // Forward overwrites y with act(conv(x, kernel) + bias).
-func (f *Fused) Forward(y, x []float32, p Params, n int) {
+func (f *Fused) Forward(y, x Images, p Params, n int) {
 	f.op = operands{p: p, n: n, x: x, bias: p.Bias, relu: p.ReLU}
 	f.computeY(y)
 	f.run()
 }
 
 // Backward adds the gradients of kernel and bias that x and dy induce and, where
-// dx is not nil, overwrites it with the gradient of x: if rectified, of x before
+// dx has Data, overwrites it with the gradient of x: if rectified, of x before
 // the ReLU that it came out of.
-func (f *Fused) Backward(dx, dy, x []float32, rectified bool, p Params, n int) {
-	f.op = operands{p: p, n: n, x: x, y: dy, out: dy, pixels: f.OutH * f.OutW}
+func (f *Fused) Backward(dx, dy, x Images, rectified bool, p Params, n int) {
+	f.op = operands{p: p, n: n, x: x, y: dy, out: dy}
 	if rectified {
 		f.op.rectify = x
 	}
@@ -115,7 +121,7 @@ func (f *Fused) Backward(dx, dy, x []float32, rectified bool, p Params, n int) {
 }
 
 // TransposeForward overwrites x with act(convᵀ(y, kernel) + bias).
-func (f *Fused) TransposeForward(x, y []float32, p Params, n int) {
+func (f *Fused) TransposeForward(x, y Images, p Params, n int) {
 	f.op = operands{p: p, n: n, y: y, bias: p.Bias, relu: p.ReLU}
 	f.computeX(x)
 	f.run()
@@ -123,8 +129,8 @@ func (f *Fused) TransposeForward(x, y []float32, p Params, n int) {
 
 // TransposeBackward is Backward for the transposed layer, whose input is y and
 // whose output's gradient is dx.
-func (f *Fused) TransposeBackward(dy, dx, y []float32, rectified bool, p Params, n int) {
-	f.op = operands{p: p, n: n, x: dx, y: y, out: dx, pixels: f.InH * f.InW}
+func (f *Fused) TransposeBackward(dy, dx, y Images, rectified bool, p Params, n int) {
+	f.op = operands{p: p, n: n, x: dx, y: y, out: dx}
 	if rectified {
 		f.op.rectify = y
 	}
@@ -133,45 +139,65 @@ func (f *Fused) TransposeBackward(dy, dx, y []float32, rectified bool, p Params,
 }
 
 // computeY makes y the result, from windows of x.
-func (f *Fused) computeY(y []float32) {
-	if y != nil {
-		f.op.result, f.op.compute, f.op.height = y, f.forward, f.OutH
-		f.op.loadX = !f.isNarrow()
+func (f *Fused) computeY(y Images) {
+	if y.Data != nil {
+		f.op.result, f.op.compute = y, f.forward
+		f.op.borderX = !f.isNarrow()
 	}
 }
 
 // computeX makes x the result, from what its pixels meet in y.
-func (f *Fused) computeX(x []float32) {
-	if x != nil {
-		f.op.result, f.op.compute, f.op.height = x, f.data, f.InH
-		f.op.loadY = true
+func (f *Fused) computeX(x Images) {
+	if x.Data != nil {
+		f.op.result, f.op.compute = x, f.data
+		f.op.borderY = true
 	}
 }
 
 // run carries out the operation, with a barrier between its phases.
 func (f *Fused) run() {
 	op := &f.op
-	if op.out != nil { // the weight gradient's windows
-		op.loadX = op.loadX || !f.isNarrow()
-		op.loadY = op.loadY || f.isNarrow()
+	computes, learns := op.result.Data != nil, op.out.Data != nil
+	if learns { // the weight gradient's windows
+		op.borderX = op.borderX || !f.isNarrow()
+		op.borderY = op.borderY || f.isNarrow()
 	}
-	if op.result != nil && op.loadY {
+	op.wideX, op.loadX = f.widen(op.x, &f.copyX, f.BorderX, op.borderX)
+	op.wideY, op.loadY = f.widen(op.y, &f.copyY, f.BorderY, op.borderY)
+
+	if computes && op.borderY {
 		f.pool.Run(f.KH*f.KW, f.pack)
 	}
 	workers := f.pool.Workers()
-	if op.result == nil {
-		f.pool.Run(op.n, f.load)
-	} else if op.parts = cutImages(op.n, op.height, workers); op.parts == 1 {
+	if computes {
+		op.parts = cutImages(op.n, op.result.H, workers)
+	}
+	if computes && op.parts == 1 {
 		f.pool.Run(op.n, f.image)
 	} else {
-		f.pool.Run(op.n, f.load)
+		if op.loadX || op.loadY || learns {
+			f.pool.Run(op.n, f.load)
+		}
 		f.pool.Run(op.n*op.parts, f.rows)
 	}
-	if op.out != nil {
+	if learns {
 		op.panels, op.cells, op.chunk = f.cutWeights(workers)
-		f.pool.Run(f.KH*op.panels*op.cells+1, f.grad)
+		f.pool.Run(f.KH*op.panels*op.cells, f.grad)
+		f.addBiasGrad()
 	}
 	f.op = operands{}
+}
+
+// widen returns m with the border, as it is or as the copy that must be loaded.
+func (f *Fused) widen(m Images, buf *Images, border Border, wanted bool) (wide Images, load bool) {
+	if !wanted || m.covers(border) {
+		return m, false
+	}
+	if buf.Data == nil {
+		*buf = Images{H: m.H, W: m.W, C: m.C, Border: border}
+		buf.Data = make([]float32, f.images*buf.Size())
+	}
+	return *buf, true
 }
 
 // cutImages returns how many ranges of rows each of n images is cut into: one,
@@ -203,53 +229,68 @@ func (f *Fused) cutWeights(workers int) (panels, cells, chunk int) {
 
 func (f *Fused) packTask(_, pos int) { f.gather.pack(f.kernels, f.op.p.Kernel, pos) }
 
+// loadTask prepares image n: the copies, and its part of the bias gradient.
 func (f *Fused) loadTask(_, n int) {
-	if f.op.loadX {
-		f.x.load(n, sample(f.op.x, n, f.In()))
+	op := &f.op
+	if op.loadX {
+		op.wideX.load(n, op.x)
 	}
-	if f.op.loadY {
-		f.y.load(n, sample(f.op.y, n, f.Out()))
+	if op.loadY {
+		op.wideY.load(n, op.y)
+	}
+	if op.out.Data != nil {
+		f.kernels.Block(&gemm.Block{
+			M: 1, N: op.out.C, Segs: op.out.H, SegLen: op.out.W,
+			A: f.ones,
+			B: op.out.Data[op.out.at(n, 0, 0):], BK: op.out.C, BSeg: op.out.row(),
+			C: f.sums[n*op.out.C:], LDC: op.out.C,
+		})
+	}
+}
+
+// addBiasGrad adds the images' parts of the bias gradient in order.
+func (f *Fused) addBiasGrad() {
+	grad := f.op.p.BiasGrad
+	for n := range f.op.n {
+		for i, v := range f.sums[n*len(grad):][:len(grad)] {
+			grad[i] += v
+		}
 	}
 }
 
 func (f *Fused) imageTask(worker, n int) {
 	f.loadTask(worker, n)
-	f.op.compute(worker, n, 0, f.op.height)
+	f.op.compute(worker, n, 0, f.op.result.H)
 }
 
 func (f *Fused) rowsTask(worker, task int) {
-	n, part := task/f.op.parts, task%f.op.parts
-	f.op.compute(worker, n, part*f.op.height/f.op.parts, (part+1)*f.op.height/f.op.parts)
+	n, part, h := task/f.op.parts, task%f.op.parts, f.op.result.H
+	f.op.compute(worker, n, part*h/f.op.parts, (part+1)*h/f.op.parts)
 }
 
 func (f *Fused) gradTask(worker, task int) {
-	op := &f.op
-	if task == f.KH*op.panels*op.cells { // the smallest comes last
-		f.biasGrad()
-		return
-	}
 	if f.isNarrow() {
 		f.weightNarrow(worker, task)
 		return
 	}
-	cell, task := task%op.cells, task/op.cells
-	f.weightGrad(task/op.panels, task%op.panels*panel, cell*op.chunk)
+	cell, task := task%f.op.cells, task/f.op.cells
+	f.weightGrad(task/f.op.panels, task%f.op.panels*panel, cell*f.op.chunk)
 }
 
 // forwardRows computes rows lo to hi of the n-th y from the windows of x.
 func (f *Fused) forwardRows(_, n, lo, hi int) {
+	op := &f.op
 	b := gemm.Block{
 		M: f.OutW, N: f.OutC, Segs: f.KH, SegLen: f.KW * f.InC,
-		ARow: f.Stride * f.InC, AK: 1, ASeg: f.x.row(),
-		B: f.op.p.Kernel, BK: f.OutC, BSeg: f.KW * f.InC * f.OutC,
-		LDC: f.OutC, LDM: f.OutC, Bias: f.op.bias, ReLU: f.op.relu,
+		ARow: f.Stride * f.InC, AK: 1, ASeg: op.wideX.row(),
+		B: op.p.Kernel, BK: f.OutC, BSeg: f.KW * f.InC * f.OutC,
+		LDC: f.OutC, LDM: f.OutC, Bias: op.bias, ReLU: op.relu,
 	}
-	for oh := lo; oh < hi; oh++ {
-		at := n*f.Out() + oh*f.OutW*f.OutC
-		b.A = f.x.data[f.x.at(n, oh*f.Stride-f.PadTop, -f.PadLeft):]
-		b.C = f.op.result[at:]
-		if f.op.rectify != nil {
-			b.Mask = f.op.rectify[at:]
+	for h := lo; h < hi; h++ {
+		b.A = op.wideX.Data[op.wideX.at(n, h*f.Stride-f.PadTop, -f.PadLeft):]
+		b.C = op.result.Data[op.result.at(n, h, 0):]
+		if op.rectify.Data != nil {
+			b.Mask = op.rectify.Data[op.rectify.at(n, h, 0):]
 		}
 		f.kernels.Block(&b)
 	}
@@ -257,26 +298,25 @@ func (f *Fused) forwardRows(_, n, lo, hi int) {
 
 // dataRows computes rows lo to hi of the n-th x from what they meet in y.
 func (f *Fused) dataRows(_, n, lo, hi int) {
-	g := &f.gather
+	op, g := &f.op, &f.gather
 	b := gemm.Block{
 		N:    f.InC,
-		ARow: f.OutC, AK: 1, ASeg: f.y.row(),
+		ARow: f.OutC, AK: 1, ASeg: op.wideY.row(),
 		BK: f.InC, LDC: f.Stride * f.InC, LDM: f.Stride * f.InC,
-		Bias: f.op.bias, ReLU: f.op.relu,
+		Bias: op.bias, ReLU: op.relu,
 	}
 	for h := lo; h < hi; h++ {
 		row, i := g.rows.at(h)
 		for w := range min(f.Stride, f.InW) { // the first pixel of each phase
 			col, j := g.cols.at(w)
-			at := n*f.In() + (h*f.InW+w)*f.InC
 			b.M = (f.InW - w + f.Stride - 1) / f.Stride
 			b.Segs, b.SegLen = g.rows.taps(row), g.cols.taps(col)*f.OutC
 			b.BSeg = b.SegLen * f.InC
-			b.A = f.y.data[f.y.at(n, i, j):]
+			b.A = op.wideY.Data[op.wideY.at(n, i, j):]
 			b.B = g.phase(row, col)
-			b.C = f.op.result[at:]
-			if f.op.rectify != nil {
-				b.Mask = f.op.rectify[at:]
+			b.C = op.result.Data[op.result.at(n, h, w):]
+			if op.rectify.Data != nil {
+				b.Mask = op.rectify.Data[op.rectify.at(n, h, w):]
 			}
 			f.kernels.Block(&b)
 		}
@@ -287,32 +327,17 @@ func (f *Fused) dataRows(_, n, lo, hi int) {
 // kh, a panel of columns from column on, a chunk of rows from row on. It is the
 // product of the windows' columns in x with the pixels of y.
 func (f *Fused) weightGrad(kh, column, row int) {
+	op := &f.op
 	rows := f.KW * f.InC
 	b := gemm.Block{
-		M: min(f.op.chunk, rows-row), N: min(panel, f.OutC-column), Segs: f.OutH, SegLen: f.OutW,
-		ARow: 1, AK: f.Stride * f.InC, ASeg: f.Stride * f.x.row(),
-		BK: f.OutC, BSeg: f.OutW * f.OutC,
-		C: f.op.p.KernelGrad[(kh*rows+row)*f.OutC+column:], LDC: f.OutC, Accumulate: true,
+		M: min(op.chunk, rows-row), N: min(panel, f.OutC-column), Segs: f.OutH, SegLen: f.OutW,
+		ARow: 1, AK: f.Stride * f.InC, ASeg: f.Stride * op.wideX.row(),
+		BK: f.OutC, BSeg: op.y.row(),
+		C: op.p.KernelGrad[(kh*rows+row)*f.OutC+column:], LDC: f.OutC, Accumulate: true,
 	}
-	for n := range f.op.n {
-		b.A = f.x.data[f.x.at(n, kh-f.PadTop, -f.PadLeft)+row:]
-		b.B = f.op.y[n*f.Out()+column:]
+	for n := range op.n {
+		b.A = op.wideX.Data[op.wideX.at(n, kh-f.PadTop, -f.PadLeft)+row:]
+		b.B = op.y.Data[op.y.at(n, 0, 0)+column:]
 		f.kernels.Block(&b)
-	}
-}
-
-// biasGrad adds the sums over the output's pixels, image by image.
-func (f *Fused) biasGrad() {
-	c := len(f.op.p.BiasGrad)
-	b := gemm.Block{
-		M: 1, N: c, Segs: 1, SegLen: f.op.pixels,
-		A: f.ones, BK: c, C: f.sums, LDC: c,
-	}
-	for n := range f.op.n {
-		b.B = f.op.out[n*b.SegLen*c:]
-		f.kernels.Block(&b)
-		for i := range c {
-			f.op.p.BiasGrad[i] += f.sums[i]
-		}
 	}
 }

@@ -52,51 +52,90 @@ func finish(p Params, y, dx, x, dy []float32, rectified bool) {
 	}
 }
 
+// framed returns the images in data [n, h, w, c] within a border.
+func framed(data []float32, h, w, c int, b Border) Images {
+	plain := Images{Data: data, H: h, W: w, C: c}
+	if b == (Border{}) {
+		return plain
+	}
+	n := len(data) / plain.Size()
+	m := Images{H: h, W: w, C: c, Border: b}
+	m.Data = make([]float32, n*m.Size())
+	for i := range n {
+		m.load(i, plain)
+	}
+	return m
+}
+
+// unframe copies what lies within the border back into data, and reports
+// whether the border is all zeros.
+func (m Images) unframe(data []float32) bool {
+	plain := Images{Data: data, H: m.H, W: m.W, C: m.C}
+	for i := range len(data) / plain.Size() {
+		plain.load(i, m)
+	}
+	return slices.Equal(framed(data, m.H, m.W, m.C, m.Border).Data, m.Data)
+}
+
 // The fused path gives the reference's results exactly, in every geometry, for
-// the layer and its transposed, with and without ReLU on either side.
+// the layer and its transposed, with and without ReLU on either side, with
+// images that lie in a border wide enough, in one that is not, and in none.
 func TestFusedMatchesReference(t *testing.T) {
 	for tier := isa.AVX2; tier <= isa.Best(); tier++ {
 		for _, workers := range []int{1, 2, 7} { // with 3 images these cut them up differently
 			pool := parallel.New(workers)
 			defer pool.Close()
-			for _, g := range geometries(t) {
-				for _, relu := range []bool{false, true} {
-					name := fmt.Sprintf("%v, %d workers, %v, relu %v", tier, workers, g, relu)
-					plain, fused := New(g, pool, true), NewFused(g, pool, gemm.New(tier), 4)
-					want := layerInts(func(p Params, x, y, dx, dy []float32, n int) {
-						plain.Forward(y, x, p.Kernel, n)
-						plain.DataGrad(dx, dy, p.Kernel, n)
-						plain.WeightGrad(p.KernelGrad, x, dy, n)
-						finish(p, y, dx, x, dy, relu)
+			for i, g := range slices.Repeat(geometries(t), 3) {
+				relu := i%2 == 0
+				border := []Border{{}, {4, 5, 6, 4}, {1, 0, 0, 1}}[i%3]
+				name := fmt.Sprintf("%v, %d workers, %v, relu %v, border %v", tier, workers, g, relu, border)
+				plain := New(g, pool, true)
+				fused := NewFused(g, pool, gemm.New(tier), 4)
+				x := func(data []float32) Images { return framed(data, g.InH, g.InW, g.InC, border) }
+				y := func(data []float32) Images { return framed(data, g.OutH, g.OutW, g.OutC, border) }
+
+				want := layerInts(func(p Params, x, y, dx, dy []float32, n int) {
+					plain.Forward(y, x, p.Kernel, n)
+					plain.DataGrad(dx, dy, p.Kernel, n)
+					plain.WeightGrad(p.KernelGrad, x, dy, n)
+					finish(p, y, dx, x, dy, relu)
+				}, g, g.In(), g.Out(), g.OutC, relu)
+				for range 2 { // the second time with used memory
+					got := layerInts(func(p Params, xs, ys, dxs, dys []float32, n int) {
+						in, out, grad := x(xs), y(ys), x(dxs)
+						fused.Forward(out, in, p, n)
+						fused.Backward(grad, y(dys), in, relu, p, n)
+						if !out.unframe(ys) || !grad.unframe(dxs) {
+							t.Errorf("%s: wrote on a border", name)
+						}
 					}, g, g.In(), g.Out(), g.OutC, relu)
-					for range 2 { // the second time with used memory
-						got := layerInts(func(p Params, x, y, dx, dy []float32, n int) {
-							fused.Forward(y, x, p, n)
-							fused.Backward(dx, dy, x, relu, p, n)
-						}, g, g.In(), g.Out(), g.OutC, relu)
-						if !got.equal(want) {
-							t.Errorf("%s: layer differs from the reference", name)
-						}
-						got = layerInts(func(p Params, x, y, dx, dy []float32, n int) {
-							NewFused(g, pool, gemm.New(tier), n).Backward(nil, dy, x, relu, p, n)
-						}, g, g.In(), g.Out(), g.OutC, relu)
-						if !slices.Equal(got.dw, want.dw) || !slices.Equal(got.db, want.db) {
-							t.Errorf("%s: gradients differ where dx is not wanted", name)
-						}
-					}
-					want = layerInts(func(p Params, y, x, dy, dx []float32, n int) {
-						plain.DataGrad(x, y, p.Kernel, n)
-						plain.Forward(dy, dx, p.Kernel, n)
-						plain.WeightGrad(p.KernelGrad, dx, y, n)
-						finish(p, x, dy, y, dx, relu)
-					}, g, g.Out(), g.In(), g.InC, relu)
-					got := layerInts(func(p Params, y, x, dy, dx []float32, n int) {
-						fused.TransposeForward(x, y, p, n)
-						fused.TransposeBackward(dy, dx, y, relu, p, n)
-					}, g, g.Out(), g.In(), g.InC, relu)
 					if !got.equal(want) {
-						t.Errorf("%s: transposed layer differs from the reference", name)
+						t.Errorf("%s: layer differs from the reference", name)
 					}
+				}
+				got := layerInts(func(p Params, xs, ys, dxs, dys []float32, n int) {
+					NewFused(g, pool, gemm.New(tier), n).Backward(Images{}, y(dys), x(xs), relu, p, n)
+				}, g, g.In(), g.Out(), g.OutC, relu)
+				if !slices.Equal(got.dw, want.dw) || !slices.Equal(got.db, want.db) {
+					t.Errorf("%s: gradients differ where dx is not wanted", name)
+				}
+
+				want = layerInts(func(p Params, y, x, dy, dx []float32, n int) {
+					plain.DataGrad(x, y, p.Kernel, n)
+					plain.Forward(dy, dx, p.Kernel, n)
+					plain.WeightGrad(p.KernelGrad, dx, y, n)
+					finish(p, x, dy, y, dx, relu)
+				}, g, g.Out(), g.In(), g.InC, relu)
+				got = layerInts(func(p Params, ys, xs, dys, dxs []float32, n int) {
+					in, out, grad := y(ys), x(xs), y(dys)
+					fused.TransposeForward(out, in, p, n)
+					fused.TransposeBackward(grad, x(dxs), in, relu, p, n)
+					if !out.unframe(xs) || !grad.unframe(dys) {
+						t.Errorf("%s: wrote on a border", name)
+					}
+				}, g, g.Out(), g.In(), g.InC, relu)
+				if !got.equal(want) {
+					t.Errorf("%s: transposed layer differs from the reference", name)
 				}
 			}
 		}

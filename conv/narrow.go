@@ -36,17 +36,18 @@ func (f *Fused) forwardNarrow(worker, n, lo, hi int) {
 	for h := first; h < last; h++ {
 		f.kernels.Block(&gemm.Block{
 			M: f.InW, N: positions, Segs: 1, SegLen: f.InC,
-			A: f.op.x[n*f.In()+h*f.InW*f.InC:], ARow: f.InC, AK: 1,
+			A: f.op.x.Data[f.op.x.at(n, h, 0):], ARow: f.InC, AK: 1,
 			B: buf.kernel, BK: positions,
 			C: buf.terms[h*f.InW*positions:], LDC: positions,
 		})
 	}
 	for oh := lo; oh < hi; oh++ {
-		f.sumTerms(f.op.result[n*f.Out()+oh*f.OutW:][:f.OutW], buf.terms, oh)
-		if f.op.rectify != nil {
-			for ow, v := range f.op.rectify[n*f.Out()+oh*f.OutW:][:f.OutW] {
+		out := f.op.result.Data[f.op.result.at(n, oh, 0):][:f.OutW]
+		f.sumTerms(out, buf.terms, oh)
+		if mask := f.op.rectify; mask.Data != nil {
+			for ow, v := range mask.Data[mask.at(n, oh, 0):][:f.OutW] {
 				if v <= 0 {
-					f.op.result[n*f.Out()+oh*f.OutW+ow] = 0
+					out[ow] = 0
 				}
 			}
 		}
@@ -89,14 +90,14 @@ func (f *Fused) weightNarrow(worker, kh int) {
 	grad := f.narrow[worker].grad
 	b := gemm.Block{
 		M: f.KW, N: f.InC, Segs: f.InH, SegLen: f.InW,
-		ARow: 1, AK: 1, ASeg: f.y.row(),
-		BK: f.InC, BSeg: f.InW * f.InC,
+		ARow: 1, AK: 1, ASeg: f.op.wideY.row(),
+		BK: f.InC, BSeg: f.op.x.row(),
 		C: grad, LDC: f.InC,
 	}
 	for n := range f.op.n {
 		// Row i of the product has kw = KW-1-i, so that strides are positive.
-		b.A = f.y.data[f.y.at(n, f.PadTop-kh, f.PadLeft-f.KW+1):]
-		b.B = f.op.x[n*f.In():]
+		b.A = f.op.wideY.Data[f.op.wideY.at(n, f.PadTop-kh, f.PadLeft-f.KW+1):]
+		b.B = f.op.x.Data[f.op.x.at(n, 0, 0):]
 		f.kernels.Block(&b)
 		b.Accumulate = true
 	}

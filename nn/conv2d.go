@@ -30,7 +30,7 @@ func (l *Conv2D) Init(in Shape) (Shape, error) {
 // Forward computes y = act(conv(x, kernel) + bias).
 func (l *Conv2D) Forward(y, x Batch) {
 	if l.fused != nil {
-		l.fused.Forward(y.Data, x.Data, l.params(), y.N)
+		l.fused.Forward(y.images(), x.images(), l.params(), y.N)
 		return
 	}
 	l.conv.Forward(y.Data, x.Data, l.kernel.Data, y.N)
@@ -39,7 +39,7 @@ func (l *Conv2D) Forward(y, x Batch) {
 
 func (l *Conv2D) Backward(dx, dy, x Batch) {
 	if l.fused != nil {
-		l.fused.Backward(dx.Data, dy.Data, x.Data, x.Rectified, l.params(), dy.N)
+		l.fused.Backward(dx.images(), dy.images(), x.images(), x.Rectified, l.params(), dy.N)
 		return
 	}
 	l.biasGrad(dy)
@@ -48,6 +48,13 @@ func (l *Conv2D) Backward(dx, dy, x Batch) {
 		l.conv.DataGrad(dx.Data, dy.Data, l.kernel.Data, dy.N)
 		l.rectify(dx, x)
 	}
+}
+
+func (l *Conv2D) borders() (in, outGrad conv.Border) {
+	if l.fused == nil {
+		return conv.Border{}, conv.Border{}
+	}
+	return l.fused.BorderX, l.fused.BorderY
 }
 
 // Conv2DTranspose is the adjoint of the convolution that maps its output's size
@@ -79,7 +86,7 @@ func (l *Conv2DTranspose) Init(in Shape) (Shape, error) {
 // Forward computes y = act(convᵀ(x, kernel) + bias).
 func (l *Conv2DTranspose) Forward(y, x Batch) {
 	if l.fused != nil {
-		l.fused.TransposeForward(y.Data, x.Data, l.params(), y.N)
+		l.fused.TransposeForward(y.images(), x.images(), l.params(), y.N)
 		return
 	}
 	l.conv.DataGrad(y.Data, x.Data, l.kernel.Data, y.N)
@@ -88,7 +95,7 @@ func (l *Conv2DTranspose) Forward(y, x Batch) {
 
 func (l *Conv2DTranspose) Backward(dx, dy, x Batch) {
 	if l.fused != nil {
-		l.fused.TransposeBackward(dx.Data, dy.Data, x.Data, x.Rectified, l.params(), dy.N)
+		l.fused.TransposeBackward(dx.images(), dy.images(), x.images(), x.Rectified, l.params(), dy.N)
 		return
 	}
 	l.biasGrad(dy)
@@ -97,6 +104,13 @@ func (l *Conv2DTranspose) Backward(dx, dy, x Batch) {
 		l.conv.Forward(dx.Data, dy.Data, l.kernel.Data, dy.N)
 		l.rectify(dx, x)
 	}
+}
+
+func (l *Conv2DTranspose) borders() (in, outGrad conv.Border) {
+	if l.fused == nil {
+		return conv.Border{}, conv.Border{}
+	}
+	return l.fused.BorderY, l.fused.BorderX
 }
 
 // convolution is what the two layers above share.

@@ -12,6 +12,7 @@
 package nn
 
 import (
+	"vaectl/conv"
 	"vaectl/internal/isa"
 	"vaectl/internal/parallel"
 )
@@ -32,16 +33,24 @@ type Batch struct {
 	N int
 	Shape
 	Data []float32 // [N, H, W, C]
+	// Border is a frame of zeros around each sample in Data, where a
+	// convolution wants one: then the values are not one after another.
+	Border conv.Border
 	// Rectified says that the values came out of a ReLU.
 	Rectified bool
 }
 
-// Sample is the n-th sample.
+// images is the batch as package conv sees it.
+func (b Batch) images() conv.Images {
+	return conv.Images{Data: b.Data, H: b.H, W: b.W, C: b.C, Border: b.Border}
+}
+
+// Sample is the n-th sample of a batch without borders.
 func (b Batch) Sample(n int) []float32 { return b.Data[n*b.Len():][:b.Len()] }
 
 // Head is a batch of the first n samples.
 func (b Batch) Head(n int) Batch {
-	b.N, b.Data = n, b.Data[:n*b.Len()]
+	b.N, b.Data = n, b.Data[:n*b.images().Size()]
 	return b
 }
 
@@ -109,10 +118,10 @@ func (b *Binder) Param(p *Param) {
 // Scratch gives *dst n values, whose contents are lost between calls.
 func (b *Binder) Scratch(dst *[]float32, n int) { b.scratch.claim(dst, n) }
 
-// Batch gives *dst memory for N samples of the given shape.
-func (b *Binder) Batch(dst *Batch, s Shape) {
-	*dst = Batch{N: b.N, Shape: s}
-	b.scratch.claim(&dst.Data, b.N*s.Len())
+// Batch gives *dst memory for N samples of the given shape and border.
+func (b *Binder) Batch(dst *Batch, s Shape, border conv.Border) {
+	*dst = Batch{N: b.N, Shape: s, Border: border}
+	b.scratch.claim(&dst.Data, b.N*dst.images().Size())
 }
 
 // allocate fulfils all requests and returns all weights and all gradients as

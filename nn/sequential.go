@@ -1,6 +1,10 @@
 package nn
 
-import "fmt"
+import (
+	"fmt"
+
+	"vaectl/conv"
+)
 
 // sequential is a chain of named layers with the memory for their outputs and
 // for the gradients of these.
@@ -43,14 +47,40 @@ func (s *sequential) params() (all []*Param) {
 func (s *sequential) bind(b *Binder) {
 	s.outs = make([]Batch, len(s.layers))
 	s.grads = make([]Batch, len(s.layers))
-	for i, l := range s.layers {
+	for _, l := range s.layers {
 		l.Bind(b)
-		b.Batch(&s.outs[i], l.out)
+	}
+	for i, l := range s.layers {
+		var around, aroundGrad conv.Border
+		if i+1 < len(s.layers) {
+			around, aroundGrad = borders(l, s.layers[i+1])
+		}
+		b.Batch(&s.outs[i], l.out, around)
 		s.outs[i].Rectified = l.Rectified()
 		if b.Training {
-			b.Batch(&s.grads[i], l.out)
+			b.Batch(&s.grads[i], l.out, aroundGrad)
 		}
 	}
+}
+
+// framed is a layer that can leave the borders of batches alone, and gains from
+// one around its input and around its output's gradient.
+type framed interface {
+	borders() (in, outGrad conv.Border)
+}
+
+// borders returns those of the batch between two layers and of its gradient: what
+// its reader wants, if its writer minds them. (A layer that only reads a batch
+// without them would be wrong, so both must be framed.)
+func borders(layer, next named) (around, aroundGrad conv.Border) {
+	l, ok := layer.Layer.(framed)
+	n, okNext := next.Layer.(framed)
+	if !ok || !okNext {
+		return conv.Border{}, conv.Border{}
+	}
+	around, _ = n.borders()
+	_, aroundGrad = l.borders()
+	return around, aroundGrad
 }
 
 // forward returns the output of the last layer, which is overwritten by the

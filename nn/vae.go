@@ -141,10 +141,10 @@ func (v *VAE) Bind(pool *parallel.Pool, tier isa.Tier, batch int, training bool)
 	for _, part := range v.parts() {
 		part.bind(b)
 	}
-	b.Batch(&v.z, Vector(v.LatentDim))
+	b.Batch(&v.z, Vector(v.LatentDim), conv.Border{})
 	if training {
-		b.Batch(&v.dz, v.z.Shape)
-		b.Batch(&v.dh, Vector(32))
+		b.Batch(&v.dz, v.z.Shape, conv.Border{})
+		b.Batch(&v.dh, Vector(32), conv.Border{})
 	}
 	v.recon, v.kl = make([]float64, batch), make([]float64, batch)
 	v.weights, v.grads = b.allocate()
