@@ -25,6 +25,8 @@ type Params struct {
 // two sides of the convolution, whichever of them is a layer's input. Gradients
 // are those before the activation. Images without the border that an operation
 // needs, BorderX or BorderY, are copied first.
+//
+// Each operation can be run at once, or begun and left to a Chain.
 type Fused struct {
 	Geometry
 
@@ -41,11 +43,11 @@ type Fused struct {
 	sums    []float32   // [images, channels], bias gradients
 	narrow  []narrowBuf // one a worker, where OutC is 1
 
-	op operands
+	op    operands
+	alone Chain // of this layer only
 
 	// Method values, made once: making one allocates.
-	pack, load, image, rows, grad func(worker, task int)
-	forward, data                 func(worker, n, lo, hi int)
+	forward, data func(worker, n, lo, hi int)
 }
 
 // operands of the running operation. It computes the images of one side, or
@@ -89,7 +91,7 @@ func NewFused(g Geometry, pool *parallel.Pool, kernels gemm.Kernels, n int) *Fus
 	f.BorderY.Top, f.BorderY.Bottom = f.gather.rows.border(g.InH, g.OutH)
 	f.BorderY.Left, f.BorderY.Right = f.gather.cols.border(g.InW, g.OutW)
 	f.sums = make([]float32, n*max(g.InC, g.OutC))
-	f.pack, f.load, f.image, f.rows, f.grad = f.packTask, f.loadTask, f.imageTask, f.rowsTask, f.gradTask
+	f.alone.init(pool, f)
 	f.forward, f.data = f.forwardRows, f.dataRows
 	if f.isNarrow() {
 		f.narrow = make([]narrowBuf, pool.Workers())
@@ -103,39 +105,63 @@ func NewFused(g Geometry, pool *parallel.Pool, kernels gemm.Kernels, n int) *Fus
 
 // Forward overwrites y with act(conv(x, kernel) + bias).
 func (f *Fused) Forward(y, x Images, p Params, n int) {
+	f.BeginForward(y, x, p, n)
+	f.alone.Run()
+}
+
+// BeginForward begins Forward.
+func (f *Fused) BeginForward(y, x Images, p Params, n int) {
 	f.op = operands{p: p, n: n, x: x, bias: p.Bias, relu: p.ReLU}
 	f.computeY(y)
-	f.run()
+	f.widenBoth()
 }
 
 // Backward adds the gradients of kernel and bias that x and dy induce and, where
 // dx has Data, overwrites it with the gradient of x: if rectified, of x before
 // the ReLU that it came out of.
 func (f *Fused) Backward(dx, dy, x Images, rectified bool, p Params, n int) {
+	f.BeginBackward(dx, dy, x, rectified, p, n)
+	f.alone.Run()
+}
+
+// BeginBackward begins Backward.
+func (f *Fused) BeginBackward(dx, dy, x Images, rectified bool, p Params, n int) {
 	f.op = operands{p: p, n: n, x: x, y: dy, out: dy}
 	if rectified {
 		f.op.rectify = x
 	}
 	f.computeX(dx)
-	f.run()
+	f.widenBoth()
 }
 
 // TransposeForward overwrites x with act(convᵀ(y, kernel) + bias).
 func (f *Fused) TransposeForward(x, y Images, p Params, n int) {
+	f.BeginTransposeForward(x, y, p, n)
+	f.alone.Run()
+}
+
+// BeginTransposeForward begins TransposeForward.
+func (f *Fused) BeginTransposeForward(x, y Images, p Params, n int) {
 	f.op = operands{p: p, n: n, y: y, bias: p.Bias, relu: p.ReLU}
 	f.computeX(x)
-	f.run()
+	f.widenBoth()
 }
 
 // TransposeBackward is Backward for the transposed layer, whose input is y and
 // whose output's gradient is dx.
 func (f *Fused) TransposeBackward(dy, dx, y Images, rectified bool, p Params, n int) {
+	f.BeginTransposeBackward(dy, dx, y, rectified, p, n)
+	f.alone.Run()
+}
+
+// BeginTransposeBackward begins TransposeBackward.
+func (f *Fused) BeginTransposeBackward(dy, dx, y Images, rectified bool, p Params, n int) {
 	f.op = operands{p: p, n: n, x: dx, y: y, out: dx}
 	if rectified {
 		f.op.rectify = y
 	}
 	f.computeY(dy)
-	f.run()
+	f.widenBoth()
 }
 
 // computeY makes y the result, from windows of x.
@@ -154,38 +180,22 @@ func (f *Fused) computeX(x Images) {
 	}
 }
 
-// run carries out the operation, with a barrier between its phases.
-func (f *Fused) run() {
+// computes and learns report what the operation is to do.
+func (op *operands) computes() bool { return op.result.Data != nil }
+func (op *operands) learns() bool   { return op.out.Data != nil }
+
+// widenBoth sees to the borders that the operation wants.
+func (f *Fused) widenBoth() {
 	op := &f.op
-	computes, learns := op.result.Data != nil, op.out.Data != nil
-	if learns { // the weight gradient's windows
+	if op.learns() { // the weight gradient's windows
 		op.borderX = op.borderX || !f.isNarrow()
 		op.borderY = op.borderY || f.isNarrow()
 	}
 	op.wideX, op.loadX = f.widen(op.x, &f.copyX, f.BorderX, op.borderX)
 	op.wideY, op.loadY = f.widen(op.y, &f.copyY, f.BorderY, op.borderY)
-
-	if computes && op.borderY {
-		f.pool.Run(f.KH*f.KW, f.pack)
+	if op.learns() {
+		op.panels, op.cells, op.chunk = f.cutWeights(f.pool.Workers())
 	}
-	workers := f.pool.Workers()
-	if computes {
-		op.parts = cutImages(op.n, op.result.H, workers)
-	}
-	if computes && op.parts == 1 {
-		f.pool.Run(op.n, f.image)
-	} else {
-		if op.loadX || op.loadY || learns {
-			f.pool.Run(op.n, f.load)
-		}
-		f.pool.Run(op.n*op.parts, f.rows)
-	}
-	if learns {
-		op.panels, op.cells, op.chunk = f.cutWeights(workers)
-		f.pool.Run(f.KH*op.panels*op.cells, f.grad)
-		f.addBiasGrad()
-	}
-	f.op = operands{}
 }
 
 // widen returns m with the border, as it is or as the copy that must be loaded.
@@ -200,10 +210,12 @@ func (f *Fused) widen(m Images, buf *Images, border Border, wanted bool) (wide I
 	return *buf, true
 }
 
-// cutImages returns how many ranges of rows each of n images is cut into: one,
-// so that it is loaded and computed in one go, if that keeps the workers busy.
+// wholeImages reports whether n images keep the workers busy if each is a task.
+func wholeImages(n, workers int) bool { return n >= 4*workers || n%workers == 0 }
+
+// cutImages returns how many ranges of rows each of n images is cut into.
 func cutImages(n, height, workers int) (parts int) {
-	if n >= 4*workers || n%workers == 0 {
+	if wholeImages(n, workers) {
 		return 1
 	}
 	return min((4*workers+n-1)/n, height)
@@ -227,10 +239,26 @@ func (f *Fused) cutWeights(workers int) (panels, cells, chunk int) {
 	return panels, (rows + chunk - 1) / chunk, chunk
 }
 
-func (f *Fused) packTask(_, pos int) { f.gather.pack(f.kernels, f.op.p.Kernel, pos) }
+// packs is the number of tasks that ready the gather's kernels, and grads that
+// of the weight gradient's tasks.
+func (f *Fused) packs() int {
+	if f.op.computes() && f.op.borderY {
+		return f.KH * f.KW
+	}
+	return 0
+}
 
-// loadTask prepares image n: the copies, and its part of the bias gradient.
-func (f *Fused) loadTask(_, n int) {
+func (f *Fused) grads() int {
+	if f.op.learns() {
+		return f.KH * f.op.panels * f.op.cells
+	}
+	return 0
+}
+
+func (f *Fused) pack(_, pos int) { f.gather.pack(f.kernels, f.op.p.Kernel, pos) }
+
+// load prepares image n: the copies, and its part of the bias gradient.
+func (f *Fused) load(_, n int) {
 	op := &f.op
 	if op.loadX {
 		op.wideX.load(n, op.x)
@@ -238,7 +266,7 @@ func (f *Fused) loadTask(_, n int) {
 	if op.loadY {
 		op.wideY.load(n, op.y)
 	}
-	if op.out.Data != nil {
+	if op.learns() {
 		f.kernels.Block(&gemm.Block{
 			M: 1, N: op.out.C, Segs: op.out.H, SegLen: op.out.W,
 			A: f.ones,
@@ -258,23 +286,35 @@ func (f *Fused) addBiasGrad() {
 	}
 }
 
-func (f *Fused) imageTask(worker, n int) {
-	f.loadTask(worker, n)
-	f.op.compute(worker, n, 0, f.op.result.H)
+// image loads and computes image n.
+func (f *Fused) image(worker, n int) {
+	f.load(worker, n)
+	if f.op.computes() {
+		f.op.compute(worker, n, 0, f.op.result.H)
+	}
 }
 
-func (f *Fused) rowsTask(worker, task int) {
+// rows computes one range of the rows of an image.
+func (f *Fused) rows(worker, task int) {
 	n, part, h := task/f.op.parts, task%f.op.parts, f.op.result.H
 	f.op.compute(worker, n, part*h/f.op.parts, (part+1)*h/f.op.parts)
 }
 
-func (f *Fused) gradTask(worker, task int) {
+func (f *Fused) grad(worker, task int) {
 	if f.isNarrow() {
 		f.weightNarrow(worker, task)
 		return
 	}
 	cell, task := task%f.op.cells, task/f.op.cells
 	f.weightGrad(task/f.op.panels, task%f.op.panels*panel, cell*f.op.chunk)
+}
+
+// end finishes the operation.
+func (f *Fused) end() {
+	if f.op.learns() {
+		f.addBiasGrad()
+	}
+	f.op = operands{}
 }
 
 // forwardRows computes rows lo to hi of the n-th y from the windows of x.

@@ -51,10 +51,15 @@ func (l *Conv2D) Backward(dx, dy, x Batch) {
 }
 
 func (l *Conv2D) borders() (in, outGrad conv.Border) {
-	if l.fused == nil {
-		return conv.Border{}, conv.Border{}
-	}
 	return l.fused.BorderX, l.fused.BorderY
+}
+
+func (l *Conv2D) beginForward(y, x Batch) {
+	l.fused.BeginForward(y.images(), x.images(), l.params(), y.N)
+}
+
+func (l *Conv2D) beginBackward(dx, dy, x Batch) {
+	l.fused.BeginBackward(dx.images(), dy.images(), x.images(), x.Rectified, l.params(), dy.N)
 }
 
 // Conv2DTranspose is the adjoint of the convolution that maps its output's size
@@ -107,10 +112,15 @@ func (l *Conv2DTranspose) Backward(dx, dy, x Batch) {
 }
 
 func (l *Conv2DTranspose) borders() (in, outGrad conv.Border) {
-	if l.fused == nil {
-		return conv.Border{}, conv.Border{}
-	}
 	return l.fused.BorderY, l.fused.BorderX
+}
+
+func (l *Conv2DTranspose) beginForward(y, x Batch) {
+	l.fused.BeginTransposeForward(y.images(), x.images(), l.params(), y.N)
+}
+
+func (l *Conv2DTranspose) beginBackward(dx, dy, x Batch) {
+	l.fused.BeginTransposeBackward(dx.images(), dy.images(), x.images(), x.Rectified, l.params(), dy.N)
 }
 
 // convolution is what the two layers above share.
@@ -131,6 +141,9 @@ func (l *convolution) init(g conv.Geometry, kernelShape []int, filters int, act 
 	l.kernel = &Param{Name: "kernel", Shape: kernelShape, FanIn: field * g.InC, FanOut: field * g.OutC}
 	l.biased.init(filters, act)
 }
+
+// arithmetic is the fast path, nil where the reference serves.
+func (l *convolution) arithmetic() *conv.Fused { return l.fused }
 
 func (l *convolution) Params() []*Param { return []*Param{l.kernel, l.bias} }
 

@@ -31,7 +31,8 @@ func TestStagesAreTheStep(t *testing.T) {
 	}
 	stages := v.Stages(x, eps)
 
-	// What the stages write, in batches: they find NaN there.
+	// What the stages write, in batches: they find NaN there, except in zeros,
+	// which may be a border.
 	var outs, grads []Batch
 	for _, part := range v.parts() {
 		outs = append(outs, part.outs...)
@@ -47,8 +48,10 @@ func TestStagesAreTheStep(t *testing.T) {
 		for _, b := range batches {
 			head := b.Head(min(n, b.N)).Data
 			want = append(want, slices.Clone(head))
-			for i := range head {
-				head[i] = float32(math.NaN())
+			for i, x := range head {
+				if x != 0 {
+					head[i] = float32(math.NaN())
+				}
 			}
 		}
 		clear(v.grads)
