@@ -4,8 +4,10 @@ GO          ?= go
 BINARY      := vaectl
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    ?= 10s
+# Debian's, the one that sees its package python3-torch.
+PYTHON      ?= /usr/bin/python3
 
-.PHONY: all build run test test-mnist lint race fuzz bench clean
+.PHONY: all build run test test-mnist lint race fuzz bench bench-go bench-peers clean
 
 all: build
 
@@ -48,8 +50,18 @@ fuzz:
 		done; \
 	done
 
-bench:
+# What this machine does: the ceiling of its CPU, products, layers, a step.
+bench: build
+	./$(BINARY) bench
+
+# The benchmarks of Go's own kind.
+bench-go:
 	$(GO) test -run '^$$' -bench . ./...
+
+# PyTorch beside vaectl, in one run; $$VAECTL_DATA may name the full MNIST. The
+# script says what it needs.
+bench-peers: build
+	$(PYTHON) scripts/peers/compare.py --vaectl ./$(BINARY)
 
 clean:
 	rm -f $(BINARY) manifold.png

@@ -16,8 +16,11 @@ import (
 // grid) know nothing of the others.
 var allowed = map[string][]string{
 	"cmd/vaectl": {
-		"grid", "internal/atomicfile", "internal/gemm", "internal/imagefile", "internal/isa", "internal/latent",
+		"grid", "internal/atomicfile", "internal/bench", "internal/gemm", "internal/imagefile", "internal/isa", "internal/latent",
 		"internal/modelfile", "internal/parallel", "internal/train", "mnist", "nn", "optim",
+	},
+	"internal/bench": {
+		"internal/gemm", "internal/isa", "internal/modelfile", "internal/parallel", "internal/train", "mnist", "nn", "optim",
 	},
 	"internal/train":      {"internal/gemm", "internal/isa", "internal/modelfile", "internal/parallel", "mnist", "nn", "optim"},
 	"internal/modelfile":  {},

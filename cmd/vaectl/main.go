@@ -125,6 +125,7 @@ Data goes to stdout, everything else to stderr. "-" stands for stdin or stdout.`
 		newGridCommand(c),
 		newEncodeCommand(c),
 		newDecodeCommand(c),
+		newBenchCommand(c),
 	)
 	return root
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"image"
 	"image/color"
@@ -53,6 +54,7 @@ func TestScripts(t *testing.T) {
 			"gzip":    gzipFile,
 			"pngsize": pngsize,
 			"clean":   clean,
+			"json":    validJSON,
 		},
 	})
 }
@@ -229,6 +231,13 @@ func clean(ts *testscript.TestScript, _ bool, args []string) {
 		if hidden || len(known) > 0 && !known[e.Name()] {
 			ts.Fatalf("%s holds %s", args[0], e.Name())
 		}
+	}
+}
+
+// validJSON fails unless FILE is one JSON value: "json FILE".
+func validJSON(ts *testscript.TestScript, _ bool, args []string) {
+	if !json.Valid([]byte(ts.ReadFile(args[0]))) {
+		ts.Fatalf("%s is not JSON", args[0])
 	}
 }
 

@@ -25,11 +25,16 @@ type trainOptions struct {
 	quiet, noSummary bool
 }
 
-func newTrainCommand(c *console) *cobra.Command {
-	o := trainOptions{config: modelfile.Config{
+// defaultConfig is the recipe, without an image size.
+func defaultConfig() modelfile.Config {
+	return modelfile.Config{
 		LatentDim: 2, Noise: string(nn.BookNoise), KLWeight: 5e-4,
 		Optimizer: optim.Names()[0], LearningRate: 0.001, BatchSize: 16, Epochs: 10, Seed: 1,
-	}}
+	}
+}
+
+func newTrainCommand(c *console) *cobra.Command {
+	o := trainOptions{config: defaultConfig()}
 	cmd := &cobra.Command{
 		Use:   "train",
 		Short: "Train a model and save it",
