@@ -180,7 +180,7 @@ func conform(t *testing.T, tier isa.Tier, newLayer func() Layer, in Shape, ref r
 		}
 	}
 
-	if a := testing.AllocsPerRun(10, func() {
+	if a := allocations(func() {
 		layer.Forward(y, x)
 		layer.Backward(dx, dy, x)
 	}); a != 0 {

@@ -167,22 +167,6 @@ func TestLimitsAndNoValidation(t *testing.T) {
 	}
 }
 
-// A training step allocates nothing, on any tier.
-func TestStepAllocatesNothing(t *testing.T) {
-	defer blas32.Use(blas32.Implementation())
-	for tier := isa.Generic; tier <= isa.Best(); tier++ {
-		blas32.Use(gemm.NewBLAS(gemm.New(tier)))
-		c := small()
-		c.Height, c.Width, c.BatchSize = 28, 28, 16
-		r := startOn(t, tier, c, stripes(16, 0, 28, 28), 2)
-		x := r.images
-		r.train.Fill(x, r.identity(r.train))
-		if a := testing.AllocsPerRun(3, func() { r.step(x) }); a != 0 {
-			t.Errorf("%v tier: a step allocates %v times", tier, a)
-		}
-	}
-}
-
 // Every epoch uses each sample once, in an order of its own.
 func TestShuffle(t *testing.T) {
 	r := start(t, small(), stripes(30, 0, 8, 6), 1)
