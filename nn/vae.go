@@ -253,15 +253,3 @@ func (v *VAE) lossSample(_, n int) {
 	pixels := float64(v.Pixels())
 	v.recon[n] = v.kernels.CrossEntropy(v.out.Sample(n), v.x.Sample(n), grad, 1/(pixels*float64(v.x.N))) / pixels
 }
-
-// Finite reports whether every weight is a finite number.
-func (v *VAE) Finite() error {
-	for _, p := range v.params {
-		for i, w := range p.Data {
-			if math.IsNaN(float64(w)) || math.IsInf(float64(w), 0) {
-				return fmt.Errorf("%s: weight %d is %v", p.Name, i, w)
-			}
-		}
-	}
-	return nil
-}

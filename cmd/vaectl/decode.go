@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"image/png"
 	"io"
 	"math"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -83,26 +81,16 @@ func runDecode(ctx context.Context, c *console, o decodeOptions, files []string)
 			sheet.Set(first+i, p[i*model.Pixels():][:model.Pixels()])
 		}
 	}
-	return writeOutput(c, o.output, true, func(w io.Writer) error {
-		if err := png.Encode(w, sheet.Image()); err != nil {
-			return fmt.Errorf("writing the PNG: %w", err)
-		}
-		return nil
-	})
+	return writePNG(c, o.output, sheet.Image())
 }
 
 // readLatents appends the rows of one file to z [n, LatentDim].
 func readLatents(ctx context.Context, c *console, path string, model *nn.VAE, z []float32) ([]float32, error) {
-	var in io.Reader = c.in
-	name := "stdin"
-	if path != "-" {
-		f, err := os.Open(path)
-		if err != nil {
-			return nil, fmt.Errorf("reading latent vectors: %w", err)
-		}
-		defer f.Close()
-		in, name = f, path
+	in, name, err := openInput(c, path)
+	if err != nil {
+		return nil, fmt.Errorf("reading latent vectors: %w", err)
 	}
+	defer in.Close()
 	rows, err := latent.NewReader(in, model.LatentDim)
 	if err != nil {
 		return nil, fmt.Errorf("reading latent vectors from %s: %w", name, err)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -100,16 +99,11 @@ func newEncoder(model *nn.VAE, rows latent.Writer, logVars bool) *encoder {
 // file encodes the images of one file. Ids are the file's name, with the image's
 // number after a colon where the file holds many.
 func (e *encoder) file(ctx context.Context, c *console, path string) error {
-	var in io.Reader = c.in
-	name := "stdin"
-	if path != "-" {
-		f, err := os.Open(path)
-		if err != nil {
-			return fmt.Errorf("reading images: %w", err)
-		}
-		defer f.Close()
-		in, name = f, path
+	in, name, err := openInput(c, path)
+	if err != nil {
+		return fmt.Errorf("reading images: %w", err)
 	}
+	defer in.Close()
 	images, err := imagefile.NewReader(in, e.model.Height, e.model.Width)
 	if err != nil {
 		return fmt.Errorf("reading images from %s: %w", name, err)

@@ -1,10 +1,6 @@
 package main
 
 import (
-	"fmt"
-	"image/png"
-	"io"
-
 	"github.com/spf13/cobra"
 
 	"vaectl/grid"
@@ -79,10 +75,5 @@ func runGrid(c *console, o gridOptions) error {
 		}
 		first += n
 	}
-	return writeOutput(c, o.output, true, func(w io.Writer) error {
-		if err := png.Encode(w, sheet.Image()); err != nil {
-			return fmt.Errorf("writing the PNG: %w", err)
-		}
-		return nil
-	})
+	return writePNG(c, o.output, sheet.Image())
 }

@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"image"
+	"image/png"
 	"io"
 	"os"
 
@@ -33,6 +35,26 @@ func writeOutput(c *console, path string, binary bool, fill func(io.Writer) erro
 		return fmt.Errorf("writing to stdout: %w", err)
 	}
 	return nil
+}
+
+// writePNG writes one picture the same way.
+func writePNG(c *console, path string, img image.Image) error {
+	return writeOutput(c, path, true, func(w io.Writer) error {
+		if err := png.Encode(w, img); err != nil {
+			return fmt.Errorf("writing the PNG: %w", err)
+		}
+		return nil
+	})
+}
+
+// openInput opens what an argument names, stdin for "-", and returns the name to
+// call it by.
+func openInput(c *console, path string) (in io.ReadCloser, name string, err error) {
+	if path == "-" {
+		return io.NopCloser(c.in), "stdin", nil
+	}
+	f, err := os.Open(path)
+	return f, path, err
 }
 
 func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }

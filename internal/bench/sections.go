@@ -98,9 +98,6 @@ func (b *bench) layers(ctx context.Context, budget time.Duration) error {
 	return nil
 }
 
-// updateBlock is the number of weights in a task of an update, as in training.
-const updateBlock = 1 << 13
-
 // training times the parts of a step that are no layer, and whole steps in the
 // training loop itself.
 func (b *bench) training(ctx context.Context, budget time.Duration) error {
@@ -153,11 +150,11 @@ func (b *bench) optimizer(ctx context.Context, budget time.Duration) error {
 		return err
 	}
 	update := func(_, block int) {
-		opt.Update(w, g, block*updateBlock, min((block+1)*updateBlock, len(w)))
+		opt.Update(w, g, block*train.UpdateBlock, min((block+1)*train.UpdateBlock, len(w)))
 	}
 	b.part(ctx, budget, "optimizer "+b.Config.Optimizer, func() {
 		opt.Advance()
-		b.pool.Run((len(w)+updateBlock-1)/updateBlock, update)
+		b.pool.Run((len(w)+train.UpdateBlock-1)/train.UpdateBlock, update)
 	})
 	return nil
 }

@@ -33,8 +33,8 @@ const (
 	streamValidation
 )
 
-// updateBlock is the number of weights that one task of an update covers.
-const updateBlock = 1 << 13
+// UpdateBlock is the number of weights that one task of an update covers.
+const UpdateBlock = 1 << 13
 
 // Progress tells how far an epoch is after a step.
 type Progress struct {
@@ -173,7 +173,7 @@ func (r *Run) step(x []float32) nn.Losses {
 	losses := r.model.Gradients(x, r.draw(r.noise, len(x)))
 	if finite(losses.Loss) {
 		r.opt.Advance()
-		r.pool.Run((len(r.model.Weights())+updateBlock-1)/updateBlock, r.update)
+		r.pool.Run((len(r.model.Weights())+UpdateBlock-1)/UpdateBlock, r.update)
 	}
 	return losses
 }
@@ -233,7 +233,7 @@ func (r *Run) draw(rng *rand.Rand, values int) []float32 {
 
 func (r *Run) updateWeights(_, block int) {
 	w := r.model.Weights()
-	r.opt.Update(w, r.model.Grads(), block*updateBlock, min((block+1)*updateBlock, len(w)))
+	r.opt.Update(w, r.model.Grads(), block*UpdateBlock, min((block+1)*UpdateBlock, len(w)))
 }
 
 func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
