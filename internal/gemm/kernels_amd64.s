@@ -202,6 +202,100 @@ tile14x32partload:
 	VMOVUPS.Z 64(AX), K1, Z27
 
 tile14x32partready:
+	CMPB       tile_accumulate+0(DI), $0x00
+	JNE        tile14x32partnear
+	MOVQ       tile_c+0(DI), AX
+	MOVQ       tile_ldc+0(DI), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+
+tile14x32partnear:
+	CMPQ       tile_mask+0(DI), $0x00
+	JE         tile14x32partstart
+	MOVQ       tile_mask+0(DI), AX
+	MOVQ       tile_ldm+0(DI), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+
+tile14x32partstart:
 	TESTQ BX, BX
 	JZ    tile14x32partdone
 
@@ -564,6 +658,94 @@ tile13x32partload:
 	VMOVUPS.Z 64(AX), K1, Z25
 
 tile13x32partready:
+	CMPB       tile_accumulate+0(DI), $0x00
+	JNE        tile13x32partnear
+	MOVQ       tile_c+0(DI), AX
+	MOVQ       tile_ldc+0(DI), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+
+tile13x32partnear:
+	CMPQ       tile_mask+0(DI), $0x00
+	JE         tile13x32partstart
+	MOVQ       tile_mask+0(DI), AX
+	MOVQ       tile_ldm+0(DI), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+
+tile13x32partstart:
 	TESTQ BX, BX
 	JZ    tile13x32partdone
 
@@ -904,6 +1086,88 @@ tile12x32partload:
 	VMOVUPS.Z 64(AX), K1, Z23
 
 tile12x32partready:
+	CMPB       tile_accumulate+0(DI), $0x00
+	JNE        tile12x32partnear
+	MOVQ       tile_c+0(DI), AX
+	MOVQ       tile_ldc+0(DI), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+
+tile12x32partnear:
+	CMPQ       tile_mask+0(DI), $0x00
+	JE         tile12x32partstart
+	MOVQ       tile_mask+0(DI), AX
+	MOVQ       tile_ldm+0(DI), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+
+tile12x32partstart:
 	TESTQ BX, BX
 	JZ    tile12x32partdone
 
@@ -1222,6 +1486,82 @@ tile11x32partload:
 	VMOVUPS.Z 64(AX), K1, Z21
 
 tile11x32partready:
+	CMPB       tile_accumulate+0(DI), $0x00
+	JNE        tile11x32partnear
+	MOVQ       tile_c+0(DI), AX
+	MOVQ       tile_ldc+0(DI), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+
+tile11x32partnear:
+	CMPQ       tile_mask+0(DI), $0x00
+	JE         tile11x32partstart
+	MOVQ       tile_mask+0(DI), AX
+	MOVQ       tile_ldm+0(DI), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+
+tile11x32partstart:
 	TESTQ BX, BX
 	JZ    tile11x32partdone
 
@@ -1518,6 +1858,76 @@ tile10x32partload:
 	VMOVUPS.Z 64(AX), K1, Z19
 
 tile10x32partready:
+	CMPB       tile_accumulate+0(DI), $0x00
+	JNE        tile10x32partnear
+	MOVQ       tile_c+0(DI), AX
+	MOVQ       tile_ldc+0(DI), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+
+tile10x32partnear:
+	CMPQ       tile_mask+0(DI), $0x00
+	JE         tile10x32partstart
+	MOVQ       tile_mask+0(DI), AX
+	MOVQ       tile_ldm+0(DI), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+
+tile10x32partstart:
 	TESTQ BX, BX
 	JZ    tile10x32partdone
 
@@ -1792,6 +2202,70 @@ tile9x32partload:
 	VMOVUPS.Z 64(AX), K1, Z17
 
 tile9x32partready:
+	CMPB       tile_accumulate+0(DI), $0x00
+	JNE        tile9x32partnear
+	MOVQ       tile_c+0(DI), AX
+	MOVQ       tile_ldc+0(DI), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+
+tile9x32partnear:
+	CMPQ       tile_mask+0(DI), $0x00
+	JE         tile9x32partstart
+	MOVQ       tile_mask+0(DI), AX
+	MOVQ       tile_ldm+0(DI), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+
+tile9x32partstart:
 	TESTQ BX, BX
 	JZ    tile9x32partdone
 
@@ -2044,6 +2518,64 @@ tile8x32partload:
 	VMOVUPS.Z 64(AX), K1, Z15
 
 tile8x32partready:
+	CMPB       tile_accumulate+0(DI), $0x00
+	JNE        tile8x32partnear
+	MOVQ       tile_c+0(DI), AX
+	MOVQ       tile_ldc+0(DI), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+
+tile8x32partnear:
+	CMPQ       tile_mask+0(DI), $0x00
+	JE         tile8x32partstart
+	MOVQ       tile_mask+0(DI), AX
+	MOVQ       tile_ldm+0(DI), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+
+tile8x32partstart:
 	TESTQ BX, BX
 	JZ    tile8x32partdone
 
@@ -2274,6 +2806,58 @@ tile7x32partload:
 	VMOVUPS.Z 64(AX), K1, Z13
 
 tile7x32partready:
+	CMPB       tile_accumulate+0(DI), $0x00
+	JNE        tile7x32partnear
+	MOVQ       tile_c+0(DI), AX
+	MOVQ       tile_ldc+0(DI), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+
+tile7x32partnear:
+	CMPQ       tile_mask+0(DI), $0x00
+	JE         tile7x32partstart
+	MOVQ       tile_mask+0(DI), AX
+	MOVQ       tile_ldm+0(DI), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+
+tile7x32partstart:
 	TESTQ BX, BX
 	JZ    tile7x32partdone
 
@@ -2480,6 +3064,52 @@ tile6x32partload:
 	VMOVUPS.Z 64(AX), K1, Z11
 
 tile6x32partready:
+	CMPB       tile_accumulate+0(DI), $0x00
+	JNE        tile6x32partnear
+	MOVQ       tile_c+0(DI), AX
+	MOVQ       tile_ldc+0(DI), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+
+tile6x32partnear:
+	CMPQ       tile_mask+0(DI), $0x00
+	JE         tile6x32partstart
+	MOVQ       tile_mask+0(DI), AX
+	MOVQ       tile_ldm+0(DI), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+
+tile6x32partstart:
 	TESTQ BX, BX
 	JZ    tile6x32partdone
 
@@ -2664,6 +3294,46 @@ tile5x32partload:
 	VMOVUPS.Z 64(AX), K1, Z9
 
 tile5x32partready:
+	CMPB       tile_accumulate+0(DI), $0x00
+	JNE        tile5x32partnear
+	MOVQ       tile_c+0(DI), AX
+	MOVQ       tile_ldc+0(DI), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+
+tile5x32partnear:
+	CMPQ       tile_mask+0(DI), $0x00
+	JE         tile5x32partstart
+	MOVQ       tile_mask+0(DI), AX
+	MOVQ       tile_ldm+0(DI), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+
+tile5x32partstart:
 	TESTQ BX, BX
 	JZ    tile5x32partdone
 
@@ -2826,6 +3496,40 @@ tile4x32partload:
 	VMOVUPS.Z 64(AX), K1, Z7
 
 tile4x32partready:
+	CMPB       tile_accumulate+0(DI), $0x00
+	JNE        tile4x32partnear
+	MOVQ       tile_c+0(DI), AX
+	MOVQ       tile_ldc+0(DI), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+
+tile4x32partnear:
+	CMPQ       tile_mask+0(DI), $0x00
+	JE         tile4x32partstart
+	MOVQ       tile_mask+0(DI), AX
+	MOVQ       tile_ldm+0(DI), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+
+tile4x32partstart:
 	TESTQ BX, BX
 	JZ    tile4x32partdone
 
@@ -2966,6 +3670,34 @@ tile3x32partload:
 	VMOVUPS.Z 64(AX), K1, Z5
 
 tile3x32partready:
+	CMPB       tile_accumulate+0(DI), $0x00
+	JNE        tile3x32partnear
+	MOVQ       tile_c+0(DI), AX
+	MOVQ       tile_ldc+0(DI), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+
+tile3x32partnear:
+	CMPQ       tile_mask+0(DI), $0x00
+	JE         tile3x32partstart
+	MOVQ       tile_mask+0(DI), AX
+	MOVQ       tile_ldm+0(DI), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+
+tile3x32partstart:
 	TESTQ BX, BX
 	JZ    tile3x32partdone
 
@@ -3084,6 +3816,28 @@ tile2x32partload:
 	VMOVUPS.Z 64(AX), K1, Z3
 
 tile2x32partready:
+	CMPB       tile_accumulate+0(DI), $0x00
+	JNE        tile2x32partnear
+	MOVQ       tile_c+0(DI), AX
+	MOVQ       tile_ldc+0(DI), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+
+tile2x32partnear:
+	CMPQ       tile_mask+0(DI), $0x00
+	JE         tile2x32partstart
+	MOVQ       tile_mask+0(DI), AX
+	MOVQ       tile_ldm+0(DI), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+
+tile2x32partstart:
 	TESTQ BX, BX
 	JZ    tile2x32partdone
 
@@ -3180,6 +3934,22 @@ tile1x32partload:
 	VMOVUPS.Z 64(AX), K1, Z1
 
 tile1x32partready:
+	CMPB       tile_accumulate+0(DI), $0x00
+	JNE        tile1x32partnear
+	MOVQ       tile_c+0(DI), AX
+	MOVQ       tile_ldc+0(DI), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+
+tile1x32partnear:
+	CMPQ       tile_mask+0(DI), $0x00
+	JE         tile1x32partstart
+	MOVQ       tile_mask+0(DI), AX
+	MOVQ       tile_ldm+0(DI), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+
+tile1x32partstart:
 	TESTQ BX, BX
 	JZ    tile1x32partdone
 
@@ -3295,6 +4065,72 @@ tile14x16partload:
 	VMOVUPS.Z (AX), K1, Z13
 
 tile14x16partready:
+	CMPB       tile_accumulate+0(DI), $0x00
+	JNE        tile14x16partnear
+	MOVQ       tile_c+0(DI), AX
+	MOVQ       tile_ldc+0(DI), CX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+
+tile14x16partnear:
+	CMPQ       tile_mask+0(DI), $0x00
+	JE         tile14x16partstart
+	MOVQ       tile_mask+0(DI), AX
+	MOVQ       tile_ldm+0(DI), CX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+
+tile14x16partstart:
 	TESTQ BX, BX
 	JZ    tile14x16partdone
 
@@ -3516,6 +4352,68 @@ tile13x16partload:
 	VMOVUPS.Z (AX), K1, Z12
 
 tile13x16partready:
+	CMPB       tile_accumulate+0(DI), $0x00
+	JNE        tile13x16partnear
+	MOVQ       tile_c+0(DI), AX
+	MOVQ       tile_ldc+0(DI), CX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+
+tile13x16partnear:
+	CMPQ       tile_mask+0(DI), $0x00
+	JE         tile13x16partstart
+	MOVQ       tile_mask+0(DI), AX
+	MOVQ       tile_ldm+0(DI), CX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+
+tile13x16partstart:
 	TESTQ BX, BX
 	JZ    tile13x16partdone
 
@@ -3725,6 +4623,64 @@ tile12x16partload:
 	VMOVUPS.Z (AX), K1, Z11
 
 tile12x16partready:
+	CMPB       tile_accumulate+0(DI), $0x00
+	JNE        tile12x16partnear
+	MOVQ       tile_c+0(DI), AX
+	MOVQ       tile_ldc+0(DI), CX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+
+tile12x16partnear:
+	CMPQ       tile_mask+0(DI), $0x00
+	JE         tile12x16partstart
+	MOVQ       tile_mask+0(DI), AX
+	MOVQ       tile_ldm+0(DI), CX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+
+tile12x16partstart:
 	TESTQ BX, BX
 	JZ    tile12x16partdone
 
@@ -3922,6 +4878,60 @@ tile11x16partload:
 	VMOVUPS.Z (AX), K1, Z10
 
 tile11x16partready:
+	CMPB       tile_accumulate+0(DI), $0x00
+	JNE        tile11x16partnear
+	MOVQ       tile_c+0(DI), AX
+	MOVQ       tile_ldc+0(DI), CX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+
+tile11x16partnear:
+	CMPQ       tile_mask+0(DI), $0x00
+	JE         tile11x16partstart
+	MOVQ       tile_mask+0(DI), AX
+	MOVQ       tile_ldm+0(DI), CX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+
+tile11x16partstart:
 	TESTQ BX, BX
 	JZ    tile11x16partdone
 
@@ -4107,6 +5117,56 @@ tile10x16partload:
 	VMOVUPS.Z (AX), K1, Z9
 
 tile10x16partready:
+	CMPB       tile_accumulate+0(DI), $0x00
+	JNE        tile10x16partnear
+	MOVQ       tile_c+0(DI), AX
+	MOVQ       tile_ldc+0(DI), CX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+
+tile10x16partnear:
+	CMPQ       tile_mask+0(DI), $0x00
+	JE         tile10x16partstart
+	MOVQ       tile_mask+0(DI), AX
+	MOVQ       tile_ldm+0(DI), CX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+
+tile10x16partstart:
 	TESTQ BX, BX
 	JZ    tile10x16partdone
 
@@ -4280,6 +5340,52 @@ tile9x16partload:
 	VMOVUPS.Z (AX), K1, Z8
 
 tile9x16partready:
+	CMPB       tile_accumulate+0(DI), $0x00
+	JNE        tile9x16partnear
+	MOVQ       tile_c+0(DI), AX
+	MOVQ       tile_ldc+0(DI), CX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+
+tile9x16partnear:
+	CMPQ       tile_mask+0(DI), $0x00
+	JE         tile9x16partstart
+	MOVQ       tile_mask+0(DI), AX
+	MOVQ       tile_ldm+0(DI), CX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+
+tile9x16partstart:
 	TESTQ BX, BX
 	JZ    tile9x16partdone
 
@@ -4441,6 +5547,48 @@ tile8x16partload:
 	VMOVUPS.Z (AX), K1, Z7
 
 tile8x16partready:
+	CMPB       tile_accumulate+0(DI), $0x00
+	JNE        tile8x16partnear
+	MOVQ       tile_c+0(DI), AX
+	MOVQ       tile_ldc+0(DI), CX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+
+tile8x16partnear:
+	CMPQ       tile_mask+0(DI), $0x00
+	JE         tile8x16partstart
+	MOVQ       tile_mask+0(DI), AX
+	MOVQ       tile_ldm+0(DI), CX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+
+tile8x16partstart:
 	TESTQ BX, BX
 	JZ    tile8x16partdone
 
@@ -4590,6 +5738,44 @@ tile7x16partload:
 	VMOVUPS.Z (AX), K1, Z6
 
 tile7x16partready:
+	CMPB       tile_accumulate+0(DI), $0x00
+	JNE        tile7x16partnear
+	MOVQ       tile_c+0(DI), AX
+	MOVQ       tile_ldc+0(DI), CX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+
+tile7x16partnear:
+	CMPQ       tile_mask+0(DI), $0x00
+	JE         tile7x16partstart
+	MOVQ       tile_mask+0(DI), AX
+	MOVQ       tile_ldm+0(DI), CX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+
+tile7x16partstart:
 	TESTQ BX, BX
 	JZ    tile7x16partdone
 
@@ -4725,6 +5911,40 @@ tile6x16partload:
 	VMOVUPS.Z (AX), K1, Z5
 
 tile6x16partready:
+	CMPB       tile_accumulate+0(DI), $0x00
+	JNE        tile6x16partnear
+	MOVQ       tile_c+0(DI), AX
+	MOVQ       tile_ldc+0(DI), CX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+
+tile6x16partnear:
+	CMPQ       tile_mask+0(DI), $0x00
+	JE         tile6x16partstart
+	MOVQ       tile_mask+0(DI), AX
+	MOVQ       tile_ldm+0(DI), CX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+
+tile6x16partstart:
 	TESTQ BX, BX
 	JZ    tile6x16partdone
 
@@ -4848,6 +6068,36 @@ tile5x16partload:
 	VMOVUPS.Z (AX), K1, Z4
 
 tile5x16partready:
+	CMPB       tile_accumulate+0(DI), $0x00
+	JNE        tile5x16partnear
+	MOVQ       tile_c+0(DI), AX
+	MOVQ       tile_ldc+0(DI), CX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+
+tile5x16partnear:
+	CMPQ       tile_mask+0(DI), $0x00
+	JE         tile5x16partstart
+	MOVQ       tile_mask+0(DI), AX
+	MOVQ       tile_ldm+0(DI), CX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+
+tile5x16partstart:
 	TESTQ BX, BX
 	JZ    tile5x16partdone
 
@@ -4959,6 +6209,32 @@ tile4x16partload:
 	VMOVUPS.Z (AX), K1, Z3
 
 tile4x16partready:
+	CMPB       tile_accumulate+0(DI), $0x00
+	JNE        tile4x16partnear
+	MOVQ       tile_c+0(DI), AX
+	MOVQ       tile_ldc+0(DI), CX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+
+tile4x16partnear:
+	CMPQ       tile_mask+0(DI), $0x00
+	JE         tile4x16partstart
+	MOVQ       tile_mask+0(DI), AX
+	MOVQ       tile_ldm+0(DI), CX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+
+tile4x16partstart:
 	TESTQ BX, BX
 	JZ    tile4x16partdone
 
@@ -5058,6 +6334,28 @@ tile3x16partload:
 	VMOVUPS.Z (AX), K1, Z2
 
 tile3x16partready:
+	CMPB       tile_accumulate+0(DI), $0x00
+	JNE        tile3x16partnear
+	MOVQ       tile_c+0(DI), AX
+	MOVQ       tile_ldc+0(DI), CX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+
+tile3x16partnear:
+	CMPQ       tile_mask+0(DI), $0x00
+	JE         tile3x16partstart
+	MOVQ       tile_mask+0(DI), AX
+	MOVQ       tile_ldm+0(DI), CX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+
+tile3x16partstart:
 	TESTQ BX, BX
 	JZ    tile3x16partdone
 
@@ -5145,6 +6443,24 @@ tile2x16partload:
 	VMOVUPS.Z (AX), K1, Z1
 
 tile2x16partready:
+	CMPB       tile_accumulate+0(DI), $0x00
+	JNE        tile2x16partnear
+	MOVQ       tile_c+0(DI), AX
+	MOVQ       tile_ldc+0(DI), CX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+
+tile2x16partnear:
+	CMPQ       tile_mask+0(DI), $0x00
+	JE         tile2x16partstart
+	MOVQ       tile_mask+0(DI), AX
+	MOVQ       tile_ldm+0(DI), CX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+
+tile2x16partstart:
 	TESTQ BX, BX
 	JZ    tile2x16partdone
 
@@ -5220,6 +6536,20 @@ tile1x16partload:
 	VMOVUPS.Z (AX), K1, Z0
 
 tile1x16partready:
+	CMPB       tile_accumulate+0(DI), $0x00
+	JNE        tile1x16partnear
+	MOVQ       tile_c+0(DI), AX
+	MOVQ       tile_ldc+0(DI), CX
+	PREFETCHT0 (AX)
+
+tile1x16partnear:
+	CMPQ       tile_mask+0(DI), $0x00
+	JE         tile1x16partstart
+	MOVQ       tile_mask+0(DI), AX
+	MOVQ       tile_ldm+0(DI), CX
+	PREFETCHT0 (AX)
+
+tile1x16partstart:
 	TESTQ BX, BX
 	JZ    tile1x16partdone
 
@@ -5442,6 +6772,52 @@ tile6x16load:
 	VMOVUPS 32(AX), Y11
 
 tile6x16ready:
+	CMPB       tile_accumulate+0(DI), $0x00
+	JNE        tile6x16near
+	MOVQ       tile_c+0(DI), AX
+	MOVQ       tile_ldc+0(DI), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+
+tile6x16near:
+	CMPQ       tile_mask+0(DI), $0x00
+	JE         tile6x16start
+	MOVQ       tile_mask+0(DI), AX
+	MOVQ       tile_ldm+0(DI), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+
+tile6x16start:
 	TESTQ BX, BX
 	JZ    tile6x16done
 
@@ -5620,6 +6996,46 @@ tile5x16load:
 	VMOVUPS 32(AX), Y9
 
 tile5x16ready:
+	CMPB       tile_accumulate+0(DI), $0x00
+	JNE        tile5x16near
+	MOVQ       tile_c+0(DI), AX
+	MOVQ       tile_ldc+0(DI), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+
+tile5x16near:
+	CMPQ       tile_mask+0(DI), $0x00
+	JE         tile5x16start
+	MOVQ       tile_mask+0(DI), AX
+	MOVQ       tile_ldm+0(DI), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+
+tile5x16start:
 	TESTQ BX, BX
 	JZ    tile5x16done
 
@@ -5776,6 +7192,40 @@ tile4x16load:
 	VMOVUPS 32(AX), Y7
 
 tile4x16ready:
+	CMPB       tile_accumulate+0(DI), $0x00
+	JNE        tile4x16near
+	MOVQ       tile_c+0(DI), AX
+	MOVQ       tile_ldc+0(DI), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+
+tile4x16near:
+	CMPQ       tile_mask+0(DI), $0x00
+	JE         tile4x16start
+	MOVQ       tile_mask+0(DI), AX
+	MOVQ       tile_ldm+0(DI), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+
+tile4x16start:
 	TESTQ BX, BX
 	JZ    tile4x16done
 
@@ -5910,6 +7360,34 @@ tile3x16load:
 	VMOVUPS 32(AX), Y5
 
 tile3x16ready:
+	CMPB       tile_accumulate+0(DI), $0x00
+	JNE        tile3x16near
+	MOVQ       tile_c+0(DI), AX
+	MOVQ       tile_ldc+0(DI), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+
+tile3x16near:
+	CMPQ       tile_mask+0(DI), $0x00
+	JE         tile3x16start
+	MOVQ       tile_mask+0(DI), AX
+	MOVQ       tile_ldm+0(DI), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+
+tile3x16start:
 	TESTQ BX, BX
 	JZ    tile3x16done
 
@@ -6022,6 +7500,28 @@ tile2x16load:
 	VMOVUPS 32(AX), Y3
 
 tile2x16ready:
+	CMPB       tile_accumulate+0(DI), $0x00
+	JNE        tile2x16near
+	MOVQ       tile_c+0(DI), AX
+	MOVQ       tile_ldc+0(DI), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+
+tile2x16near:
+	CMPQ       tile_mask+0(DI), $0x00
+	JE         tile2x16start
+	MOVQ       tile_mask+0(DI), AX
+	MOVQ       tile_ldm+0(DI), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+
+tile2x16start:
 	TESTQ BX, BX
 	JZ    tile2x16done
 
@@ -6112,6 +7612,22 @@ tile1x16load:
 	VMOVUPS 32(AX), Y1
 
 tile1x16ready:
+	CMPB       tile_accumulate+0(DI), $0x00
+	JNE        tile1x16near
+	MOVQ       tile_c+0(DI), AX
+	MOVQ       tile_ldc+0(DI), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+
+tile1x16near:
+	CMPQ       tile_mask+0(DI), $0x00
+	JE         tile1x16start
+	MOVQ       tile_mask+0(DI), AX
+	MOVQ       tile_ldm+0(DI), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+
+tile1x16start:
 	TESTQ BX, BX
 	JZ    tile1x16done
 
@@ -6215,6 +7731,52 @@ tile6x16partload:
 	VMASKMOVPS 32(AX), Y15, Y11
 
 tile6x16partready:
+	CMPB       tile_accumulate+0(DI), $0x00
+	JNE        tile6x16partnear
+	MOVQ       tile_c+0(DI), AX
+	MOVQ       tile_ldc+0(DI), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+
+tile6x16partnear:
+	CMPQ       tile_mask+0(DI), $0x00
+	JE         tile6x16partstart
+	MOVQ       tile_mask+0(DI), AX
+	MOVQ       tile_ldm+0(DI), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+
+tile6x16partstart:
 	TESTQ BX, BX
 	JZ    tile6x16partdone
 
@@ -6398,6 +7960,46 @@ tile5x16partload:
 	VMASKMOVPS 32(AX), Y15, Y9
 
 tile5x16partready:
+	CMPB       tile_accumulate+0(DI), $0x00
+	JNE        tile5x16partnear
+	MOVQ       tile_c+0(DI), AX
+	MOVQ       tile_ldc+0(DI), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+
+tile5x16partnear:
+	CMPQ       tile_mask+0(DI), $0x00
+	JE         tile5x16partstart
+	MOVQ       tile_mask+0(DI), AX
+	MOVQ       tile_ldm+0(DI), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+
+tile5x16partstart:
 	TESTQ BX, BX
 	JZ    tile5x16partdone
 
@@ -6559,6 +8161,40 @@ tile4x16partload:
 	VMASKMOVPS 32(AX), Y15, Y7
 
 tile4x16partready:
+	CMPB       tile_accumulate+0(DI), $0x00
+	JNE        tile4x16partnear
+	MOVQ       tile_c+0(DI), AX
+	MOVQ       tile_ldc+0(DI), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+
+tile4x16partnear:
+	CMPQ       tile_mask+0(DI), $0x00
+	JE         tile4x16partstart
+	MOVQ       tile_mask+0(DI), AX
+	MOVQ       tile_ldm+0(DI), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+
+tile4x16partstart:
 	TESTQ BX, BX
 	JZ    tile4x16partdone
 
@@ -6698,6 +8334,34 @@ tile3x16partload:
 	VMASKMOVPS 32(AX), Y15, Y5
 
 tile3x16partready:
+	CMPB       tile_accumulate+0(DI), $0x00
+	JNE        tile3x16partnear
+	MOVQ       tile_c+0(DI), AX
+	MOVQ       tile_ldc+0(DI), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+
+tile3x16partnear:
+	CMPQ       tile_mask+0(DI), $0x00
+	JE         tile3x16partstart
+	MOVQ       tile_mask+0(DI), AX
+	MOVQ       tile_ldm+0(DI), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+
+tile3x16partstart:
 	TESTQ BX, BX
 	JZ    tile3x16partdone
 
@@ -6815,6 +8479,28 @@ tile2x16partload:
 	VMASKMOVPS 32(AX), Y15, Y3
 
 tile2x16partready:
+	CMPB       tile_accumulate+0(DI), $0x00
+	JNE        tile2x16partnear
+	MOVQ       tile_c+0(DI), AX
+	MOVQ       tile_ldc+0(DI), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+
+tile2x16partnear:
+	CMPQ       tile_mask+0(DI), $0x00
+	JE         tile2x16partstart
+	MOVQ       tile_mask+0(DI), AX
+	MOVQ       tile_ldm+0(DI), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+
+tile2x16partstart:
 	TESTQ BX, BX
 	JZ    tile2x16partdone
 
@@ -6910,6 +8596,22 @@ tile1x16partload:
 	VMASKMOVPS 32(AX), Y15, Y1
 
 tile1x16partready:
+	CMPB       tile_accumulate+0(DI), $0x00
+	JNE        tile1x16partnear
+	MOVQ       tile_c+0(DI), AX
+	MOVQ       tile_ldc+0(DI), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+
+tile1x16partnear:
+	CMPQ       tile_mask+0(DI), $0x00
+	JE         tile1x16partstart
+	MOVQ       tile_mask+0(DI), AX
+	MOVQ       tile_ldm+0(DI), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 32(AX)
+
+tile1x16partstart:
 	TESTQ BX, BX
 	JZ    tile1x16partdone
 
@@ -7000,6 +8702,40 @@ tile6x8partload:
 	VMASKMOVPS (AX), Y15, Y5
 
 tile6x8partready:
+	CMPB       tile_accumulate+0(DI), $0x00
+	JNE        tile6x8partnear
+	MOVQ       tile_c+0(DI), AX
+	MOVQ       tile_ldc+0(DI), CX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+
+tile6x8partnear:
+	CMPQ       tile_mask+0(DI), $0x00
+	JE         tile6x8partstart
+	MOVQ       tile_mask+0(DI), AX
+	MOVQ       tile_ldm+0(DI), CX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+
+tile6x8partstart:
 	TESTQ BX, BX
 	JZ    tile6x8partdone
 
@@ -7128,6 +8864,36 @@ tile5x8partload:
 	VMASKMOVPS (AX), Y15, Y4
 
 tile5x8partready:
+	CMPB       tile_accumulate+0(DI), $0x00
+	JNE        tile5x8partnear
+	MOVQ       tile_c+0(DI), AX
+	MOVQ       tile_ldc+0(DI), CX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+
+tile5x8partnear:
+	CMPQ       tile_mask+0(DI), $0x00
+	JE         tile5x8partstart
+	MOVQ       tile_mask+0(DI), AX
+	MOVQ       tile_ldm+0(DI), CX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+
+tile5x8partstart:
 	TESTQ BX, BX
 	JZ    tile5x8partdone
 
@@ -7243,6 +9009,32 @@ tile4x8partload:
 	VMASKMOVPS (AX), Y15, Y3
 
 tile4x8partready:
+	CMPB       tile_accumulate+0(DI), $0x00
+	JNE        tile4x8partnear
+	MOVQ       tile_c+0(DI), AX
+	MOVQ       tile_ldc+0(DI), CX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+
+tile4x8partnear:
+	CMPQ       tile_mask+0(DI), $0x00
+	JE         tile4x8partstart
+	MOVQ       tile_mask+0(DI), AX
+	MOVQ       tile_ldm+0(DI), CX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+
+tile4x8partstart:
 	TESTQ BX, BX
 	JZ    tile4x8partdone
 
@@ -7345,6 +9137,28 @@ tile3x8partload:
 	VMASKMOVPS (AX), Y15, Y2
 
 tile3x8partready:
+	CMPB       tile_accumulate+0(DI), $0x00
+	JNE        tile3x8partnear
+	MOVQ       tile_c+0(DI), AX
+	MOVQ       tile_ldc+0(DI), CX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+
+tile3x8partnear:
+	CMPQ       tile_mask+0(DI), $0x00
+	JE         tile3x8partstart
+	MOVQ       tile_mask+0(DI), AX
+	MOVQ       tile_ldm+0(DI), CX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+
+tile3x8partstart:
 	TESTQ BX, BX
 	JZ    tile3x8partdone
 
@@ -7434,6 +9248,24 @@ tile2x8partload:
 	VMASKMOVPS (AX), Y15, Y1
 
 tile2x8partready:
+	CMPB       tile_accumulate+0(DI), $0x00
+	JNE        tile2x8partnear
+	MOVQ       tile_c+0(DI), AX
+	MOVQ       tile_ldc+0(DI), CX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+
+tile2x8partnear:
+	CMPQ       tile_mask+0(DI), $0x00
+	JE         tile2x8partstart
+	MOVQ       tile_mask+0(DI), AX
+	MOVQ       tile_ldm+0(DI), CX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+
+tile2x8partstart:
 	TESTQ BX, BX
 	JZ    tile2x8partdone
 
@@ -7510,6 +9342,20 @@ tile1x8partload:
 	VMASKMOVPS (AX), Y15, Y0
 
 tile1x8partready:
+	CMPB       tile_accumulate+0(DI), $0x00
+	JNE        tile1x8partnear
+	MOVQ       tile_c+0(DI), AX
+	MOVQ       tile_ldc+0(DI), CX
+	PREFETCHT0 (AX)
+
+tile1x8partnear:
+	CMPQ       tile_mask+0(DI), $0x00
+	JE         tile1x8partstart
+	MOVQ       tile_mask+0(DI), AX
+	MOVQ       tile_ldm+0(DI), CX
+	PREFETCHT0 (AX)
+
+tile1x8partstart:
 	TESTQ BX, BX
 	JZ    tile1x8partdone
 

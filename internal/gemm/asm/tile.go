@@ -151,6 +151,7 @@ func (b body) gen() {
 		b.setMask(tmp)
 	}
 	b.genInit()
+	b.genPrefetch()
 	c.TESTQ(segs, segs)
 	c.JZ(operand.LabelRef(b.label("done")))
 	c.Label(b.label("seg"))
@@ -198,6 +199,25 @@ func (b body) genInit() {
 		}
 	})
 	c.Label(b.label("ready"))
+}
+
+// genPrefetch asks for the rows of C and of the mask, which are far away more
+// often than not and wanted only after the sums.
+func (b body) genPrefetch() {
+	c := b.ctx()
+	fetch := func(_ int, p reg.Register) {
+		for v := range b.vecs {
+			c.PREFETCHT0(b.at(p, v))
+		}
+	}
+	c.CMPB(field("accumulate"), operand.U8(0))
+	c.JNE(operand.LabelRef(b.label("near")))
+	b.eachRow("c", "ldc", fetch)
+	c.Label(b.label("near"))
+	c.CMPQ(field("mask"), operand.U8(0))
+	c.JE(operand.LabelRef(b.label("start")))
+	b.eachRow("mask", "ldm", fetch)
+	c.Label(b.label("start"))
 }
 
 // genStep adds the products of one k.
