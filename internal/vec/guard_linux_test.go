@@ -51,3 +51,22 @@ func TestLoopsStayInside(t *testing.T) {
 		}
 	})
 }
+
+// TestWinogradStaysInside does the same with the transforms.
+func TestWinogradStaysInside(t *testing.T) {
+	var mem [4][]float32
+	for j := range mem {
+		mem[j] = newGuarded(t, 1<<14)
+	}
+	forTiers(t, func(t *testing.T, k Kernels) {
+		for _, tr := range transforms() {
+			front, back := make([][]float32, len(tr.lengths)), make([][]float32, len(tr.lengths))
+			for j, n := range tr.lengths {
+				front[j] = mem[j][:n:n]
+				back[j] = mem[j][len(mem[j])-n:]
+			}
+			tr.run(k, front)
+			tr.run(k, back)
+		}
+	})
+}

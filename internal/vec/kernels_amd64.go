@@ -88,6 +88,124 @@ func addAVX512(dst *float32, src *float32, n int)
 //go:noescape
 func reluMaskAVX512(dx *float32, x *float32, n int)
 
+// winogradInputAVX512 equals, for tiles > 0 and writing *(p+n) for the float n bytes from p,
+//
+//	for i := range tiles {
+//		for c := range channels {
+//			var t [4]float32
+//			for j := range 4 {
+//				at := (2*i+j)*pixel + 4*c
+//				t[j] = *(p+at) + sign * *(q+at)
+//			}
+//			out := dst + 4*(i*channels+c)
+//			*out = t[0] - t[2]
+//			*(out+plane) = t[2] + t[1]
+//			*(out+2*plane) = t[2] - t[1]
+//			*(out+3*plane) = t[3] - t[1]
+//		}
+//	}
+//
+//go:noescape
+func winogradInputAVX512(dst *float32, p *float32, q *float32, sign float32, tiles int, channels int, plane int, pixel int)
+
+// winogradOutputAVX512 equals, for tiles > 0 and writing *(p+n) for the float n bytes from p,
+//
+//	for i := range tiles {
+//		for c := range channels {
+//			var u [2][4]float32
+//			for j := range 4 {
+//				at := m + 4*(i*channels+c) + j*plane
+//				u[0][j] = *at + *(at+4*plane) + *(at+8*plane)
+//				u[1][j] = *(at+4*plane) - *(at+8*plane) + *(at+12*plane)
+//			}
+//			for r := range 2 {
+//				v := [2]float32{u[r][0] + u[r][1] + u[r][2], u[r][1] - u[r][2] + u[r][3]}
+//				for s := range 2 {
+//					v := v[s] + *(bias+4*c)
+//					if v < floor {
+//						v = floor
+//					}
+//					at := (2*i+s)*pixel + 4*c
+//					if mask != nil && *(mask+r*maskRow+at) <= 0 {
+//						v = 0
+//					}
+//					*(y+r*row+at) = v
+//				}
+//			}
+//		}
+//	}
+//
+// without a bias and a floor if bias is nil.
+//
+//go:noescape
+func winogradOutputAVX512(y *float32, m *float32, bias *float32, mask *float32, floor float32, tiles int, channels int, plane int, pixel int, row int, maskRow int)
+
+// winogradGradAVX512 equals, for tiles > 0 and writing *(p+n) for the float n bytes from p,
+//
+//	for i := range tiles {
+//		for c := range channels {
+//			var t [2]float32
+//			for j := range 2 {
+//				at := (2*i+j)*pixel + 4*c
+//				t[j] = *(p+at) + sign * *(q+at)
+//			}
+//			out := dst + 4*(i*channels+c)
+//			*out = t[0]
+//			*(out+plane) = t[0] + t[1]
+//			*(out+2*plane) = t[0] - t[1]
+//			*(out+3*plane) = t[1]
+//		}
+//	}
+//
+//go:noescape
+func winogradGradAVX512(dst *float32, p *float32, q *float32, sign float32, tiles int, channels int, plane int, pixel int)
+
+// winogradKernelAVX512 equals, for n > 0 and writing *(p+n) for the float n bytes from p,
+//
+//	for i := range n {
+//		var h [4][3]float32
+//		for b := range 3 {
+//			at := w + 4*i + b*wPlane
+//			w0, w1, w2 := *at, *(at+3*wPlane), *(at+6*wPlane)
+//			h[0][b] = w0
+//			h[1][b] = (w0 + w2 + w1) / 2
+//			h[2][b] = (w0 + w2 - w1) / 2
+//			h[3][b] = w2
+//		}
+//		for a := range 4 {
+//			at := u + 4*i + 4*a*uPlane
+//			*at = h[a][0]
+//			*(at+uPlane) = (h[a][0] + h[a][2] + h[a][1]) / 2
+//			*(at+2*uPlane) = (h[a][0] + h[a][2] - h[a][1]) / 2
+//			*(at+3*uPlane) = h[a][2]
+//		}
+//	}
+//
+//go:noescape
+func winogradKernelAVX512(u *float32, w *float32, n int, uPlane int, wPlane int)
+
+// winogradKernelGradAVX512 equals, for n > 0 and writing *(p+n) for the float n bytes from p,
+//
+//	for i := range n {
+//		var h [3][4]float32
+//		for j := range 4 {
+//			at := du + 4*i + j*uPlane
+//			u0, u1, u2, u3 := *at, *(at+4*uPlane), *(at+8*uPlane), *(at+12*uPlane)
+//			h[0][j] = u0 + (u1+u2)/2
+//			h[1][j] = (u1 - u2) / 2
+//			h[2][j] = u3 + (u1+u2)/2
+//		}
+//		for a := range 3 {
+//			at := dw + 4*i + 3*a*wPlane
+//			*at += h[a][0] + (h[a][1]+h[a][2])/2
+//			*(at+wPlane) += (h[a][1] - h[a][2]) / 2
+//			*(at+2*wPlane) += h[a][3] + (h[a][1]+h[a][2])/2
+//		}
+//	}
+//
+//go:noescape
+func winogradKernelGradAVX512(dw *float32, du *float32, n int, wPlane int, uPlane int)
+
 // rmspropAVX2 equals, each operation rounded to float32,
 //
 //	for i := range n {
@@ -173,3 +291,121 @@ func addAVX2(dst *float32, src *float32, n int)
 //
 //go:noescape
 func reluMaskAVX2(dx *float32, x *float32, n int)
+
+// winogradInputAVX2 equals, for tiles > 0 and writing *(p+n) for the float n bytes from p,
+//
+//	for i := range tiles {
+//		for c := range channels {
+//			var t [4]float32
+//			for j := range 4 {
+//				at := (2*i+j)*pixel + 4*c
+//				t[j] = *(p+at) + sign * *(q+at)
+//			}
+//			out := dst + 4*(i*channels+c)
+//			*out = t[0] - t[2]
+//			*(out+plane) = t[2] + t[1]
+//			*(out+2*plane) = t[2] - t[1]
+//			*(out+3*plane) = t[3] - t[1]
+//		}
+//	}
+//
+//go:noescape
+func winogradInputAVX2(dst *float32, p *float32, q *float32, sign float32, tiles int, channels int, plane int, pixel int)
+
+// winogradOutputAVX2 equals, for tiles > 0 and writing *(p+n) for the float n bytes from p,
+//
+//	for i := range tiles {
+//		for c := range channels {
+//			var u [2][4]float32
+//			for j := range 4 {
+//				at := m + 4*(i*channels+c) + j*plane
+//				u[0][j] = *at + *(at+4*plane) + *(at+8*plane)
+//				u[1][j] = *(at+4*plane) - *(at+8*plane) + *(at+12*plane)
+//			}
+//			for r := range 2 {
+//				v := [2]float32{u[r][0] + u[r][1] + u[r][2], u[r][1] - u[r][2] + u[r][3]}
+//				for s := range 2 {
+//					v := v[s] + *(bias+4*c)
+//					if v < floor {
+//						v = floor
+//					}
+//					at := (2*i+s)*pixel + 4*c
+//					if mask != nil && *(mask+r*maskRow+at) <= 0 {
+//						v = 0
+//					}
+//					*(y+r*row+at) = v
+//				}
+//			}
+//		}
+//	}
+//
+// without a bias and a floor if bias is nil.
+//
+//go:noescape
+func winogradOutputAVX2(y *float32, m *float32, bias *float32, mask *float32, floor float32, tiles int, channels int, plane int, pixel int, row int, maskRow int)
+
+// winogradGradAVX2 equals, for tiles > 0 and writing *(p+n) for the float n bytes from p,
+//
+//	for i := range tiles {
+//		for c := range channels {
+//			var t [2]float32
+//			for j := range 2 {
+//				at := (2*i+j)*pixel + 4*c
+//				t[j] = *(p+at) + sign * *(q+at)
+//			}
+//			out := dst + 4*(i*channels+c)
+//			*out = t[0]
+//			*(out+plane) = t[0] + t[1]
+//			*(out+2*plane) = t[0] - t[1]
+//			*(out+3*plane) = t[1]
+//		}
+//	}
+//
+//go:noescape
+func winogradGradAVX2(dst *float32, p *float32, q *float32, sign float32, tiles int, channels int, plane int, pixel int)
+
+// winogradKernelAVX2 equals, for n > 0 and writing *(p+n) for the float n bytes from p,
+//
+//	for i := range n {
+//		var h [4][3]float32
+//		for b := range 3 {
+//			at := w + 4*i + b*wPlane
+//			w0, w1, w2 := *at, *(at+3*wPlane), *(at+6*wPlane)
+//			h[0][b] = w0
+//			h[1][b] = (w0 + w2 + w1) / 2
+//			h[2][b] = (w0 + w2 - w1) / 2
+//			h[3][b] = w2
+//		}
+//		for a := range 4 {
+//			at := u + 4*i + 4*a*uPlane
+//			*at = h[a][0]
+//			*(at+uPlane) = (h[a][0] + h[a][2] + h[a][1]) / 2
+//			*(at+2*uPlane) = (h[a][0] + h[a][2] - h[a][1]) / 2
+//			*(at+3*uPlane) = h[a][2]
+//		}
+//	}
+//
+//go:noescape
+func winogradKernelAVX2(u *float32, w *float32, n int, uPlane int, wPlane int)
+
+// winogradKernelGradAVX2 equals, for n > 0 and writing *(p+n) for the float n bytes from p,
+//
+//	for i := range n {
+//		var h [3][4]float32
+//		for j := range 4 {
+//			at := du + 4*i + j*uPlane
+//			u0, u1, u2, u3 := *at, *(at+4*uPlane), *(at+8*uPlane), *(at+12*uPlane)
+//			h[0][j] = u0 + (u1+u2)/2
+//			h[1][j] = (u1 - u2) / 2
+//			h[2][j] = u3 + (u1+u2)/2
+//		}
+//		for a := range 3 {
+//			at := dw + 4*i + 3*a*wPlane
+//			*at += h[a][0] + (h[a][1]+h[a][2])/2
+//			*(at+wPlane) += (h[a][1] - h[a][2]) / 2
+//			*(at+2*wPlane) += h[a][3] + (h[a][1]+h[a][2])/2
+//		}
+//	}
+//
+//go:noescape
+func winogradKernelGradAVX2(dw *float32, du *float32, n int, wPlane int, uPlane int)

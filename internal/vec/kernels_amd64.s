@@ -14,6 +14,9 @@ GLOBL smallestNormal<>(SB), RODATA|NOPTR, $4
 DATA one<>+0(SB)/4, $0x3f800000
 GLOBL one<>(SB), RODATA|NOPTR, $4
 
+DATA half<>+0(SB)/4, $0x3f000000
+GLOBL half<>(SB), RODATA|NOPTR, $4
+
 DATA log2e<>+0(SB)/4, $0x3fb8aa3b
 GLOBL log2e<>(SB), RODATA|NOPTR, $4
 
@@ -649,6 +652,457 @@ done:
 	VZEROUPPER
 	RET
 
+// func winogradInputAVX512(dst *float32, p *float32, q *float32, sign float32, tiles int, channels int, plane int, pixel int)
+// Requires: AVX, AVX512F
+TEXT ·winogradInputAVX512(SB), NOSPLIT, $0-64
+	MOVQ         dst+0(FP), AX
+	MOVQ         plane+48(FP), CX
+	LEAQ         (CX)(CX*2), DX
+	MOVQ         p+8(FP), BX
+	MOVQ         pixel+56(FP), SI
+	LEAQ         (SI)(SI*2), DI
+	MOVQ         q+16(FP), R8
+	VBROADCASTSS sign+24(FP), Z0
+	MOVQ         tiles+32(FP), R9
+	MOVQ         channels+40(FP), R10
+	MOVQ         SI, R11
+	ADDQ         R11, R11
+	SUBQ         R10, R11
+	SUBQ         R10, R11
+	SUBQ         R10, R11
+	SUBQ         R10, R11
+
+tile:
+	MOVQ R10, R12
+
+vector:
+	VMOVUPS     (BX), Z1
+	VFMADD231PS (R8), Z0, Z1
+	VMOVUPS     (BX)(SI*1), Z2
+	VFMADD231PS (R8)(SI*1), Z0, Z2
+	VMOVUPS     (BX)(SI*2), Z3
+	VFMADD231PS (R8)(SI*2), Z0, Z3
+	VMOVUPS     (BX)(DI*1), Z4
+	VFMADD231PS (R8)(DI*1), Z0, Z4
+	VSUBPS      Z3, Z1, Z5
+	VADDPS      Z2, Z3, Z1
+	VSUBPS      Z2, Z3, Z3
+	VSUBPS      Z2, Z4, Z2
+	VMOVUPS     Z5, (AX)
+	VMOVUPS     Z1, (AX)(CX*1)
+	VMOVUPS     Z3, (AX)(CX*2)
+	VMOVUPS     Z2, (AX)(DX*1)
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, BX
+	ADDQ        $0x40, R8
+	SUBQ        $0x10, R12
+	JNZ         vector
+	ADDQ        R11, BX
+	ADDQ        R11, R8
+	DECQ        R9
+	JNZ         tile
+	VZEROUPPER
+	RET
+
+// func winogradOutputAVX512(y *float32, m *float32, bias *float32, mask *float32, floor float32, tiles int, channels int, plane int, pixel int, row int, maskRow int)
+// Requires: AVX, AVX512F
+TEXT ·winogradOutputAVX512(SB), NOSPLIT, $0-88
+	MOVQ         m+8(FP), AX
+	MOVQ         plane+56(FP), CX
+	LEAQ         (CX)(CX*2), DX
+	LEAQ         (AX)(CX*4), BX
+	LEAQ         (BX)(CX*4), SI
+	LEAQ         (SI)(CX*4), DI
+	MOVQ         y+0(FP), R8
+	MOVQ         mask+24(FP), R9
+	MOVQ         pixel+64(FP), R11
+	VBROADCASTSS floor+32(FP), Z0
+	VPXORD       Z1, Z1, Z1
+
+tile:
+	MOVQ bias+16(FP), R10
+	MOVQ channels+48(FP), R12
+
+vector:
+	VMOVUPS (BX), Z2
+	VMOVUPS (SI), Z3
+	VADDPS  (AX), Z2, Z4
+	VADDPS  Z3, Z4, Z4
+	VSUBPS  Z3, Z2, Z2
+	VADDPS  (DI), Z2, Z2
+	VMOVUPS (BX)(CX*1), Z3
+	VMOVUPS (SI)(CX*1), Z5
+	VADDPS  (AX)(CX*1), Z3, Z6
+	VADDPS  Z5, Z6, Z6
+	VSUBPS  Z5, Z3, Z3
+	VADDPS  (DI)(CX*1), Z3, Z3
+	VMOVUPS (BX)(CX*2), Z5
+	VMOVUPS (SI)(CX*2), Z7
+	VADDPS  (AX)(CX*2), Z5, Z8
+	VADDPS  Z7, Z8, Z8
+	VSUBPS  Z7, Z5, Z5
+	VADDPS  (DI)(CX*2), Z5, Z5
+	VMOVUPS (BX)(DX*1), Z7
+	VMOVUPS (SI)(DX*1), Z9
+	VADDPS  (AX)(DX*1), Z7, Z10
+	VADDPS  Z9, Z10, Z10
+	VSUBPS  Z9, Z7, Z7
+	VADDPS  (DI)(DX*1), Z7, Z7
+	VADDPS  Z6, Z4, Z4
+	VADDPS  Z8, Z4, Z4
+	VSUBPS  Z8, Z6, Z6
+	VADDPS  Z10, Z6, Z6
+	VADDPS  Z3, Z2, Z2
+	VADDPS  Z5, Z2, Z2
+	VSUBPS  Z5, Z3, Z3
+	VADDPS  Z7, Z3, Z3
+	TESTQ   R10, R10
+	JZ      masked
+	VADDPS  (R10), Z4, Z4
+	VMAXPS  Z4, Z0, Z4
+	VADDPS  (R10), Z6, Z6
+	VMAXPS  Z6, Z0, Z6
+	VADDPS  (R10), Z2, Z2
+	VMAXPS  Z2, Z0, Z2
+	VADDPS  (R10), Z3, Z3
+	VMAXPS  Z3, Z0, Z3
+	ADDQ    $0x40, R10
+
+masked:
+	TESTQ     R9, R9
+	JZ        store
+	MOVQ      maskRow+80(FP), R13
+	ADDQ      R9, R13
+	VMOVUPS   (R9), Z5
+	VCMPPS    $0x16, Z1, Z5, K2
+	VMOVAPS.Z Z4, K2, Z4
+	VMOVUPS   (R9)(R11*1), Z5
+	VCMPPS    $0x16, Z1, Z5, K2
+	VMOVAPS.Z Z6, K2, Z6
+	VMOVUPS   (R13), Z5
+	VCMPPS    $0x16, Z1, Z5, K2
+	VMOVAPS.Z Z2, K2, Z2
+	VMOVUPS   (R13)(R11*1), Z5
+	VCMPPS    $0x16, Z1, Z5, K2
+	VMOVAPS.Z Z3, K2, Z3
+	ADDQ      $0x40, R9
+
+store:
+	MOVQ    row+72(FP), R13
+	ADDQ    R8, R13
+	VMOVUPS Z4, (R8)
+	VMOVUPS Z6, (R8)(R11*1)
+	VMOVUPS Z2, (R13)
+	VMOVUPS Z3, (R13)(R11*1)
+	ADDQ    $0x40, R8
+	ADDQ    $0x40, AX
+	ADDQ    $0x40, BX
+	ADDQ    $0x40, SI
+	ADDQ    $0x40, DI
+	SUBQ    $0x10, R12
+	JNZ     vector
+	MOVQ    channels+48(FP), R10
+	SHLQ    $0x02, R10
+	NEGQ    R10
+	LEAQ    (R10)(R11*2), R10
+	ADDQ    R10, R8
+	TESTQ   R9, R9
+	JZ      next
+	ADDQ    R10, R9
+
+next:
+	DECQ tiles+40(FP)
+	JNZ  tile
+	VZEROUPPER
+	RET
+
+// func winogradGradAVX512(dst *float32, p *float32, q *float32, sign float32, tiles int, channels int, plane int, pixel int)
+// Requires: AVX, AVX512F
+TEXT ·winogradGradAVX512(SB), NOSPLIT, $0-64
+	MOVQ         dst+0(FP), AX
+	MOVQ         plane+48(FP), CX
+	LEAQ         (CX)(CX*2), DX
+	MOVQ         p+8(FP), BX
+	MOVQ         pixel+56(FP), SI
+	LEAQ         (SI)(SI*2), DI
+	MOVQ         q+16(FP), DI
+	VBROADCASTSS sign+24(FP), Z0
+	MOVQ         tiles+32(FP), R8
+	MOVQ         channels+40(FP), R9
+	MOVQ         SI, R10
+	ADDQ         R10, R10
+	SUBQ         R9, R10
+	SUBQ         R9, R10
+	SUBQ         R9, R10
+	SUBQ         R9, R10
+
+tile:
+	MOVQ R9, R11
+
+vector:
+	VMOVUPS     (BX), Z1
+	VFMADD231PS (DI), Z0, Z1
+	VMOVUPS     (BX)(SI*1), Z2
+	VFMADD231PS (DI)(SI*1), Z0, Z2
+	VADDPS      Z2, Z1, Z3
+	VSUBPS      Z2, Z1, Z4
+	VMOVUPS     Z1, (AX)
+	VMOVUPS     Z3, (AX)(CX*1)
+	VMOVUPS     Z4, (AX)(CX*2)
+	VMOVUPS     Z2, (AX)(DX*1)
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, BX
+	ADDQ        $0x40, DI
+	SUBQ        $0x10, R11
+	JNZ         vector
+	ADDQ        R10, BX
+	ADDQ        R10, DI
+	DECQ        R8
+	JNZ         tile
+	VZEROUPPER
+	RET
+
+// func winogradKernelAVX512(u *float32, w *float32, n int, uPlane int, wPlane int)
+// Requires: AVX, AVX512F
+TEXT ·winogradKernelAVX512(SB), NOSPLIT, $0-40
+	MOVQ         u+0(FP), AX
+	MOVQ         uPlane+24(FP), CX
+	LEAQ         (CX)(CX*2), DX
+	MOVQ         w+8(FP), BX
+	MOVQ         wPlane+32(FP), SI
+	LEAQ         (SI)(SI*2), DI
+	VBROADCASTSS half<>+0(SB), Z0
+	MOVQ         n+16(FP), R8
+	LEAQ         (BX)(DI*1), R9
+	LEAQ         (R9)(DI*1), DI
+	MOVQ         R8, R10
+
+vector:
+	MOVQ    AX, R8
+	VMOVUPS (BX), Z1
+	VMOVUPS (BX)(SI*1), Z2
+	VMOVUPS (BX)(SI*2), Z3
+	VADDPS  Z3, Z1, Z4
+	VADDPS  Z2, Z4, Z4
+	VMULPS  Z0, Z4, Z4
+	VADDPS  Z3, Z1, Z5
+	VSUBPS  Z2, Z5, Z5
+	VMULPS  Z0, Z5, Z5
+	VMOVUPS Z1, (R8)
+	VMOVUPS Z4, (R8)(CX*1)
+	VMOVUPS Z5, (R8)(CX*2)
+	VMOVUPS Z3, (R8)(DX*1)
+	LEAQ    (R8)(CX*4), R8
+	VMOVUPS (BX), Z1
+	VMOVUPS (R9), Z2
+	VMOVUPS (DI), Z3
+	VADDPS  Z3, Z1, Z1
+	VADDPS  Z2, Z1, Z1
+	VMULPS  Z0, Z1, Z1
+	VMOVUPS (BX)(SI*1), Z2
+	VMOVUPS (R9)(SI*1), Z3
+	VMOVUPS (DI)(SI*1), Z4
+	VADDPS  Z4, Z2, Z2
+	VADDPS  Z3, Z2, Z2
+	VMULPS  Z0, Z2, Z2
+	VMOVUPS (BX)(SI*2), Z3
+	VMOVUPS (R9)(SI*2), Z4
+	VMOVUPS (DI)(SI*2), Z5
+	VADDPS  Z5, Z3, Z3
+	VADDPS  Z4, Z3, Z3
+	VMULPS  Z0, Z3, Z3
+	VADDPS  Z3, Z1, Z4
+	VADDPS  Z2, Z4, Z4
+	VMULPS  Z0, Z4, Z4
+	VADDPS  Z3, Z1, Z5
+	VSUBPS  Z2, Z5, Z5
+	VMULPS  Z0, Z5, Z5
+	VMOVUPS Z1, (R8)
+	VMOVUPS Z4, (R8)(CX*1)
+	VMOVUPS Z5, (R8)(CX*2)
+	VMOVUPS Z3, (R8)(DX*1)
+	LEAQ    (R8)(CX*4), R8
+	VMOVUPS (BX), Z1
+	VMOVUPS (R9), Z2
+	VMOVUPS (DI), Z3
+	VADDPS  Z3, Z1, Z1
+	VSUBPS  Z2, Z1, Z1
+	VMULPS  Z0, Z1, Z1
+	VMOVUPS (BX)(SI*1), Z2
+	VMOVUPS (R9)(SI*1), Z3
+	VMOVUPS (DI)(SI*1), Z4
+	VADDPS  Z4, Z2, Z2
+	VSUBPS  Z3, Z2, Z2
+	VMULPS  Z0, Z2, Z2
+	VMOVUPS (BX)(SI*2), Z3
+	VMOVUPS (R9)(SI*2), Z4
+	VMOVUPS (DI)(SI*2), Z5
+	VADDPS  Z5, Z3, Z3
+	VSUBPS  Z4, Z3, Z3
+	VMULPS  Z0, Z3, Z3
+	VADDPS  Z3, Z1, Z4
+	VADDPS  Z2, Z4, Z4
+	VMULPS  Z0, Z4, Z4
+	VADDPS  Z3, Z1, Z5
+	VSUBPS  Z2, Z5, Z5
+	VMULPS  Z0, Z5, Z5
+	VMOVUPS Z1, (R8)
+	VMOVUPS Z4, (R8)(CX*1)
+	VMOVUPS Z5, (R8)(CX*2)
+	VMOVUPS Z3, (R8)(DX*1)
+	LEAQ    (R8)(CX*4), R8
+	VMOVUPS (DI), Z1
+	VMOVUPS (DI)(SI*1), Z2
+	VMOVUPS (DI)(SI*2), Z3
+	VADDPS  Z3, Z1, Z4
+	VADDPS  Z2, Z4, Z4
+	VMULPS  Z0, Z4, Z4
+	VADDPS  Z3, Z1, Z5
+	VSUBPS  Z2, Z5, Z5
+	VMULPS  Z0, Z5, Z5
+	VMOVUPS Z1, (R8)
+	VMOVUPS Z4, (R8)(CX*1)
+	VMOVUPS Z5, (R8)(CX*2)
+	VMOVUPS Z3, (R8)(DX*1)
+	LEAQ    (R8)(CX*4), R8
+	ADDQ    $0x40, AX
+	ADDQ    $0x40, BX
+	ADDQ    $0x40, R9
+	ADDQ    $0x40, DI
+	SUBQ    $0x10, R10
+	JNZ     vector
+	VZEROUPPER
+	RET
+
+// func winogradKernelGradAVX512(dw *float32, du *float32, n int, wPlane int, uPlane int)
+// Requires: AVX, AVX512F
+TEXT ·winogradKernelGradAVX512(SB), NOSPLIT, $0-40
+	MOVQ         dw+0(FP), AX
+	MOVQ         wPlane+24(FP), CX
+	LEAQ         (CX)(CX*2), DX
+	MOVQ         du+8(FP), BX
+	MOVQ         uPlane+32(FP), SI
+	LEAQ         (SI)(SI*2), DI
+	VBROADCASTSS half<>+0(SB), Z0
+	MOVQ         n+16(FP), R8
+	LEAQ         (BX)(SI*4), R9
+	LEAQ         (R9)(SI*4), R10
+	LEAQ         (R10)(SI*4), R11
+	MOVQ         R8, R12
+
+vector:
+	MOVQ    AX, R8
+	VMOVUPS (R9), Z1
+	VMOVUPS (R10), Z2
+	VADDPS  Z2, Z1, Z1
+	VMULPS  Z0, Z1, Z1
+	VADDPS  (BX), Z1, Z1
+	VMOVUPS (R9)(SI*1), Z2
+	VMOVUPS (R10)(SI*1), Z3
+	VADDPS  Z3, Z2, Z2
+	VMULPS  Z0, Z2, Z2
+	VADDPS  (BX)(SI*1), Z2, Z2
+	VMOVUPS (R9)(SI*2), Z3
+	VMOVUPS (R10)(SI*2), Z4
+	VADDPS  Z4, Z3, Z3
+	VMULPS  Z0, Z3, Z3
+	VADDPS  (BX)(SI*2), Z3, Z3
+	VMOVUPS (R9)(DI*1), Z4
+	VMOVUPS (R10)(DI*1), Z5
+	VADDPS  Z5, Z4, Z4
+	VMULPS  Z0, Z4, Z4
+	VADDPS  (BX)(DI*1), Z4, Z4
+	VADDPS  Z3, Z2, Z5
+	VMULPS  Z0, Z5, Z5
+	VADDPS  Z1, Z5, Z5
+	VADDPS  (R8), Z5, Z5
+	VMOVUPS Z5, (R8)
+	VSUBPS  Z3, Z2, Z1
+	VMULPS  Z0, Z1, Z1
+	VADDPS  (R8)(CX*1), Z1, Z1
+	VMOVUPS Z1, (R8)(CX*1)
+	VADDPS  Z3, Z2, Z1
+	VMULPS  Z0, Z1, Z1
+	VADDPS  Z4, Z1, Z1
+	VADDPS  (R8)(CX*2), Z1, Z1
+	VMOVUPS Z1, (R8)(CX*2)
+	ADDQ    DX, R8
+	VMOVUPS (R9), Z1
+	VMOVUPS (R10), Z2
+	VSUBPS  Z2, Z1, Z1
+	VMULPS  Z0, Z1, Z1
+	VMOVUPS (R9)(SI*1), Z2
+	VMOVUPS (R10)(SI*1), Z3
+	VSUBPS  Z3, Z2, Z2
+	VMULPS  Z0, Z2, Z2
+	VMOVUPS (R9)(SI*2), Z3
+	VMOVUPS (R10)(SI*2), Z4
+	VSUBPS  Z4, Z3, Z3
+	VMULPS  Z0, Z3, Z3
+	VMOVUPS (R9)(DI*1), Z4
+	VMOVUPS (R10)(DI*1), Z5
+	VSUBPS  Z5, Z4, Z4
+	VMULPS  Z0, Z4, Z4
+	VADDPS  Z3, Z2, Z5
+	VMULPS  Z0, Z5, Z5
+	VADDPS  Z1, Z5, Z5
+	VADDPS  (R8), Z5, Z5
+	VMOVUPS Z5, (R8)
+	VSUBPS  Z3, Z2, Z1
+	VMULPS  Z0, Z1, Z1
+	VADDPS  (R8)(CX*1), Z1, Z1
+	VMOVUPS Z1, (R8)(CX*1)
+	VADDPS  Z3, Z2, Z1
+	VMULPS  Z0, Z1, Z1
+	VADDPS  Z4, Z1, Z1
+	VADDPS  (R8)(CX*2), Z1, Z1
+	VMOVUPS Z1, (R8)(CX*2)
+	ADDQ    DX, R8
+	VMOVUPS (R9), Z1
+	VMOVUPS (R10), Z2
+	VADDPS  Z2, Z1, Z1
+	VMULPS  Z0, Z1, Z1
+	VADDPS  (R11), Z1, Z1
+	VMOVUPS (R9)(SI*1), Z2
+	VMOVUPS (R10)(SI*1), Z3
+	VADDPS  Z3, Z2, Z2
+	VMULPS  Z0, Z2, Z2
+	VADDPS  (R11)(SI*1), Z2, Z2
+	VMOVUPS (R9)(SI*2), Z3
+	VMOVUPS (R10)(SI*2), Z4
+	VADDPS  Z4, Z3, Z3
+	VMULPS  Z0, Z3, Z3
+	VADDPS  (R11)(SI*2), Z3, Z3
+	VMOVUPS (R9)(DI*1), Z4
+	VMOVUPS (R10)(DI*1), Z5
+	VADDPS  Z5, Z4, Z4
+	VMULPS  Z0, Z4, Z4
+	VADDPS  (R11)(DI*1), Z4, Z4
+	VADDPS  Z3, Z2, Z5
+	VMULPS  Z0, Z5, Z5
+	VADDPS  Z1, Z5, Z5
+	VADDPS  (R8), Z5, Z5
+	VMOVUPS Z5, (R8)
+	VSUBPS  Z3, Z2, Z1
+	VMULPS  Z0, Z1, Z1
+	VADDPS  (R8)(CX*1), Z1, Z1
+	VMOVUPS Z1, (R8)(CX*1)
+	VADDPS  Z3, Z2, Z1
+	VMULPS  Z0, Z1, Z1
+	VADDPS  Z4, Z1, Z1
+	VADDPS  (R8)(CX*2), Z1, Z1
+	VMOVUPS Z1, (R8)(CX*2)
+	ADDQ    DX, R8
+	ADDQ    $0x40, AX
+	ADDQ    $0x40, BX
+	ADDQ    $0x40, R9
+	ADDQ    $0x40, R10
+	ADDQ    $0x40, R11
+	SUBQ    $0x10, R12
+	JNZ     vector
+	VZEROUPPER
+	RET
+
 // func rmspropAVX2(w *float32, dw *float32, s *float32, n int, rate float32, rho float32, gain float32, epsilon float32)
 // Requires: AVX, AVX2
 TEXT ·rmspropAVX2(SB), NOSPLIT, $0-48
@@ -1209,5 +1663,456 @@ rest:
 	VMASKMOVPS   Y1, Y15, (DX)(AX*1)
 
 done:
+	VZEROUPPER
+	RET
+
+// func winogradInputAVX2(dst *float32, p *float32, q *float32, sign float32, tiles int, channels int, plane int, pixel int)
+// Requires: AVX, FMA3
+TEXT ·winogradInputAVX2(SB), NOSPLIT, $0-64
+	MOVQ         dst+0(FP), AX
+	MOVQ         plane+48(FP), CX
+	LEAQ         (CX)(CX*2), DX
+	MOVQ         p+8(FP), BX
+	MOVQ         pixel+56(FP), SI
+	LEAQ         (SI)(SI*2), DI
+	MOVQ         q+16(FP), R8
+	VBROADCASTSS sign+24(FP), Y0
+	MOVQ         tiles+32(FP), R9
+	MOVQ         channels+40(FP), R10
+	MOVQ         SI, R11
+	ADDQ         R11, R11
+	SUBQ         R10, R11
+	SUBQ         R10, R11
+	SUBQ         R10, R11
+	SUBQ         R10, R11
+
+tile:
+	MOVQ R10, R12
+
+vector:
+	VMOVUPS     (BX), Y1
+	VFMADD231PS (R8), Y0, Y1
+	VMOVUPS     (BX)(SI*1), Y2
+	VFMADD231PS (R8)(SI*1), Y0, Y2
+	VMOVUPS     (BX)(SI*2), Y3
+	VFMADD231PS (R8)(SI*2), Y0, Y3
+	VMOVUPS     (BX)(DI*1), Y4
+	VFMADD231PS (R8)(DI*1), Y0, Y4
+	VSUBPS      Y3, Y1, Y5
+	VADDPS      Y2, Y3, Y1
+	VSUBPS      Y2, Y3, Y3
+	VSUBPS      Y2, Y4, Y2
+	VMOVUPS     Y5, (AX)
+	VMOVUPS     Y1, (AX)(CX*1)
+	VMOVUPS     Y3, (AX)(CX*2)
+	VMOVUPS     Y2, (AX)(DX*1)
+	ADDQ        $0x20, AX
+	ADDQ        $0x20, BX
+	ADDQ        $0x20, R8
+	SUBQ        $0x08, R12
+	JNZ         vector
+	ADDQ        R11, BX
+	ADDQ        R11, R8
+	DECQ        R9
+	JNZ         tile
+	VZEROUPPER
+	RET
+
+// func winogradOutputAVX2(y *float32, m *float32, bias *float32, mask *float32, floor float32, tiles int, channels int, plane int, pixel int, row int, maskRow int)
+// Requires: AVX
+TEXT ·winogradOutputAVX2(SB), NOSPLIT, $0-88
+	MOVQ         m+8(FP), AX
+	MOVQ         plane+56(FP), CX
+	LEAQ         (CX)(CX*2), DX
+	LEAQ         (AX)(CX*4), BX
+	LEAQ         (BX)(CX*4), SI
+	LEAQ         (SI)(CX*4), DI
+	MOVQ         y+0(FP), R8
+	MOVQ         mask+24(FP), R9
+	MOVQ         pixel+64(FP), R11
+	VBROADCASTSS floor+32(FP), Y0
+	VXORPS       Y1, Y1, Y1
+
+tile:
+	MOVQ bias+16(FP), R10
+	MOVQ channels+48(FP), R12
+
+vector:
+	VMOVUPS (BX), Y2
+	VMOVUPS (SI), Y3
+	VADDPS  (AX), Y2, Y4
+	VADDPS  Y3, Y4, Y4
+	VSUBPS  Y3, Y2, Y2
+	VADDPS  (DI), Y2, Y2
+	VMOVUPS (BX)(CX*1), Y3
+	VMOVUPS (SI)(CX*1), Y5
+	VADDPS  (AX)(CX*1), Y3, Y6
+	VADDPS  Y5, Y6, Y6
+	VSUBPS  Y5, Y3, Y3
+	VADDPS  (DI)(CX*1), Y3, Y3
+	VMOVUPS (BX)(CX*2), Y5
+	VMOVUPS (SI)(CX*2), Y7
+	VADDPS  (AX)(CX*2), Y5, Y8
+	VADDPS  Y7, Y8, Y8
+	VSUBPS  Y7, Y5, Y5
+	VADDPS  (DI)(CX*2), Y5, Y5
+	VMOVUPS (BX)(DX*1), Y7
+	VMOVUPS (SI)(DX*1), Y9
+	VADDPS  (AX)(DX*1), Y7, Y10
+	VADDPS  Y9, Y10, Y10
+	VSUBPS  Y9, Y7, Y7
+	VADDPS  (DI)(DX*1), Y7, Y7
+	VADDPS  Y6, Y4, Y4
+	VADDPS  Y8, Y4, Y4
+	VSUBPS  Y8, Y6, Y6
+	VADDPS  Y10, Y6, Y6
+	VADDPS  Y3, Y2, Y2
+	VADDPS  Y5, Y2, Y2
+	VSUBPS  Y5, Y3, Y3
+	VADDPS  Y7, Y3, Y3
+	TESTQ   R10, R10
+	JZ      masked
+	VADDPS  (R10), Y4, Y4
+	VMAXPS  Y4, Y0, Y4
+	VADDPS  (R10), Y6, Y6
+	VMAXPS  Y6, Y0, Y6
+	VADDPS  (R10), Y2, Y2
+	VMAXPS  Y2, Y0, Y2
+	VADDPS  (R10), Y3, Y3
+	VMAXPS  Y3, Y0, Y3
+	ADDQ    $0x20, R10
+
+masked:
+	TESTQ   R9, R9
+	JZ      store
+	MOVQ    maskRow+80(FP), R13
+	ADDQ    R9, R13
+	VMOVUPS (R9), Y5
+	VCMPPS  $0x12, Y1, Y5, Y5
+	VANDNPS Y4, Y5, Y4
+	VMOVUPS (R9)(R11*1), Y5
+	VCMPPS  $0x12, Y1, Y5, Y5
+	VANDNPS Y6, Y5, Y6
+	VMOVUPS (R13), Y5
+	VCMPPS  $0x12, Y1, Y5, Y5
+	VANDNPS Y2, Y5, Y2
+	VMOVUPS (R13)(R11*1), Y5
+	VCMPPS  $0x12, Y1, Y5, Y5
+	VANDNPS Y3, Y5, Y3
+	ADDQ    $0x20, R9
+
+store:
+	MOVQ    row+72(FP), R13
+	ADDQ    R8, R13
+	VMOVUPS Y4, (R8)
+	VMOVUPS Y6, (R8)(R11*1)
+	VMOVUPS Y2, (R13)
+	VMOVUPS Y3, (R13)(R11*1)
+	ADDQ    $0x20, R8
+	ADDQ    $0x20, AX
+	ADDQ    $0x20, BX
+	ADDQ    $0x20, SI
+	ADDQ    $0x20, DI
+	SUBQ    $0x08, R12
+	JNZ     vector
+	MOVQ    channels+48(FP), R10
+	SHLQ    $0x02, R10
+	NEGQ    R10
+	LEAQ    (R10)(R11*2), R10
+	ADDQ    R10, R8
+	TESTQ   R9, R9
+	JZ      next
+	ADDQ    R10, R9
+
+next:
+	DECQ tiles+40(FP)
+	JNZ  tile
+	VZEROUPPER
+	RET
+
+// func winogradGradAVX2(dst *float32, p *float32, q *float32, sign float32, tiles int, channels int, plane int, pixel int)
+// Requires: AVX, FMA3
+TEXT ·winogradGradAVX2(SB), NOSPLIT, $0-64
+	MOVQ         dst+0(FP), AX
+	MOVQ         plane+48(FP), CX
+	LEAQ         (CX)(CX*2), DX
+	MOVQ         p+8(FP), BX
+	MOVQ         pixel+56(FP), SI
+	LEAQ         (SI)(SI*2), DI
+	MOVQ         q+16(FP), DI
+	VBROADCASTSS sign+24(FP), Y0
+	MOVQ         tiles+32(FP), R8
+	MOVQ         channels+40(FP), R9
+	MOVQ         SI, R10
+	ADDQ         R10, R10
+	SUBQ         R9, R10
+	SUBQ         R9, R10
+	SUBQ         R9, R10
+	SUBQ         R9, R10
+
+tile:
+	MOVQ R9, R11
+
+vector:
+	VMOVUPS     (BX), Y1
+	VFMADD231PS (DI), Y0, Y1
+	VMOVUPS     (BX)(SI*1), Y2
+	VFMADD231PS (DI)(SI*1), Y0, Y2
+	VADDPS      Y2, Y1, Y3
+	VSUBPS      Y2, Y1, Y4
+	VMOVUPS     Y1, (AX)
+	VMOVUPS     Y3, (AX)(CX*1)
+	VMOVUPS     Y4, (AX)(CX*2)
+	VMOVUPS     Y2, (AX)(DX*1)
+	ADDQ        $0x20, AX
+	ADDQ        $0x20, BX
+	ADDQ        $0x20, DI
+	SUBQ        $0x08, R11
+	JNZ         vector
+	ADDQ        R10, BX
+	ADDQ        R10, DI
+	DECQ        R8
+	JNZ         tile
+	VZEROUPPER
+	RET
+
+// func winogradKernelAVX2(u *float32, w *float32, n int, uPlane int, wPlane int)
+// Requires: AVX
+TEXT ·winogradKernelAVX2(SB), NOSPLIT, $0-40
+	MOVQ         u+0(FP), AX
+	MOVQ         uPlane+24(FP), CX
+	LEAQ         (CX)(CX*2), DX
+	MOVQ         w+8(FP), BX
+	MOVQ         wPlane+32(FP), SI
+	LEAQ         (SI)(SI*2), DI
+	VBROADCASTSS half<>+0(SB), Y0
+	MOVQ         n+16(FP), R8
+	LEAQ         (BX)(DI*1), R9
+	LEAQ         (R9)(DI*1), DI
+	MOVQ         R8, R10
+
+vector:
+	MOVQ    AX, R8
+	VMOVUPS (BX), Y1
+	VMOVUPS (BX)(SI*1), Y2
+	VMOVUPS (BX)(SI*2), Y3
+	VADDPS  Y3, Y1, Y4
+	VADDPS  Y2, Y4, Y4
+	VMULPS  Y0, Y4, Y4
+	VADDPS  Y3, Y1, Y5
+	VSUBPS  Y2, Y5, Y5
+	VMULPS  Y0, Y5, Y5
+	VMOVUPS Y1, (R8)
+	VMOVUPS Y4, (R8)(CX*1)
+	VMOVUPS Y5, (R8)(CX*2)
+	VMOVUPS Y3, (R8)(DX*1)
+	LEAQ    (R8)(CX*4), R8
+	VMOVUPS (BX), Y1
+	VMOVUPS (R9), Y2
+	VMOVUPS (DI), Y3
+	VADDPS  Y3, Y1, Y1
+	VADDPS  Y2, Y1, Y1
+	VMULPS  Y0, Y1, Y1
+	VMOVUPS (BX)(SI*1), Y2
+	VMOVUPS (R9)(SI*1), Y3
+	VMOVUPS (DI)(SI*1), Y4
+	VADDPS  Y4, Y2, Y2
+	VADDPS  Y3, Y2, Y2
+	VMULPS  Y0, Y2, Y2
+	VMOVUPS (BX)(SI*2), Y3
+	VMOVUPS (R9)(SI*2), Y4
+	VMOVUPS (DI)(SI*2), Y5
+	VADDPS  Y5, Y3, Y3
+	VADDPS  Y4, Y3, Y3
+	VMULPS  Y0, Y3, Y3
+	VADDPS  Y3, Y1, Y4
+	VADDPS  Y2, Y4, Y4
+	VMULPS  Y0, Y4, Y4
+	VADDPS  Y3, Y1, Y5
+	VSUBPS  Y2, Y5, Y5
+	VMULPS  Y0, Y5, Y5
+	VMOVUPS Y1, (R8)
+	VMOVUPS Y4, (R8)(CX*1)
+	VMOVUPS Y5, (R8)(CX*2)
+	VMOVUPS Y3, (R8)(DX*1)
+	LEAQ    (R8)(CX*4), R8
+	VMOVUPS (BX), Y1
+	VMOVUPS (R9), Y2
+	VMOVUPS (DI), Y3
+	VADDPS  Y3, Y1, Y1
+	VSUBPS  Y2, Y1, Y1
+	VMULPS  Y0, Y1, Y1
+	VMOVUPS (BX)(SI*1), Y2
+	VMOVUPS (R9)(SI*1), Y3
+	VMOVUPS (DI)(SI*1), Y4
+	VADDPS  Y4, Y2, Y2
+	VSUBPS  Y3, Y2, Y2
+	VMULPS  Y0, Y2, Y2
+	VMOVUPS (BX)(SI*2), Y3
+	VMOVUPS (R9)(SI*2), Y4
+	VMOVUPS (DI)(SI*2), Y5
+	VADDPS  Y5, Y3, Y3
+	VSUBPS  Y4, Y3, Y3
+	VMULPS  Y0, Y3, Y3
+	VADDPS  Y3, Y1, Y4
+	VADDPS  Y2, Y4, Y4
+	VMULPS  Y0, Y4, Y4
+	VADDPS  Y3, Y1, Y5
+	VSUBPS  Y2, Y5, Y5
+	VMULPS  Y0, Y5, Y5
+	VMOVUPS Y1, (R8)
+	VMOVUPS Y4, (R8)(CX*1)
+	VMOVUPS Y5, (R8)(CX*2)
+	VMOVUPS Y3, (R8)(DX*1)
+	LEAQ    (R8)(CX*4), R8
+	VMOVUPS (DI), Y1
+	VMOVUPS (DI)(SI*1), Y2
+	VMOVUPS (DI)(SI*2), Y3
+	VADDPS  Y3, Y1, Y4
+	VADDPS  Y2, Y4, Y4
+	VMULPS  Y0, Y4, Y4
+	VADDPS  Y3, Y1, Y5
+	VSUBPS  Y2, Y5, Y5
+	VMULPS  Y0, Y5, Y5
+	VMOVUPS Y1, (R8)
+	VMOVUPS Y4, (R8)(CX*1)
+	VMOVUPS Y5, (R8)(CX*2)
+	VMOVUPS Y3, (R8)(DX*1)
+	LEAQ    (R8)(CX*4), R8
+	ADDQ    $0x20, AX
+	ADDQ    $0x20, BX
+	ADDQ    $0x20, R9
+	ADDQ    $0x20, DI
+	SUBQ    $0x08, R10
+	JNZ     vector
+	VZEROUPPER
+	RET
+
+// func winogradKernelGradAVX2(dw *float32, du *float32, n int, wPlane int, uPlane int)
+// Requires: AVX
+TEXT ·winogradKernelGradAVX2(SB), NOSPLIT, $0-40
+	MOVQ         dw+0(FP), AX
+	MOVQ         wPlane+24(FP), CX
+	LEAQ         (CX)(CX*2), DX
+	MOVQ         du+8(FP), BX
+	MOVQ         uPlane+32(FP), SI
+	LEAQ         (SI)(SI*2), DI
+	VBROADCASTSS half<>+0(SB), Y0
+	MOVQ         n+16(FP), R8
+	LEAQ         (BX)(SI*4), R9
+	LEAQ         (R9)(SI*4), R10
+	LEAQ         (R10)(SI*4), R11
+	MOVQ         R8, R12
+
+vector:
+	MOVQ    AX, R8
+	VMOVUPS (R9), Y1
+	VMOVUPS (R10), Y2
+	VADDPS  Y2, Y1, Y1
+	VMULPS  Y0, Y1, Y1
+	VADDPS  (BX), Y1, Y1
+	VMOVUPS (R9)(SI*1), Y2
+	VMOVUPS (R10)(SI*1), Y3
+	VADDPS  Y3, Y2, Y2
+	VMULPS  Y0, Y2, Y2
+	VADDPS  (BX)(SI*1), Y2, Y2
+	VMOVUPS (R9)(SI*2), Y3
+	VMOVUPS (R10)(SI*2), Y4
+	VADDPS  Y4, Y3, Y3
+	VMULPS  Y0, Y3, Y3
+	VADDPS  (BX)(SI*2), Y3, Y3
+	VMOVUPS (R9)(DI*1), Y4
+	VMOVUPS (R10)(DI*1), Y5
+	VADDPS  Y5, Y4, Y4
+	VMULPS  Y0, Y4, Y4
+	VADDPS  (BX)(DI*1), Y4, Y4
+	VADDPS  Y3, Y2, Y5
+	VMULPS  Y0, Y5, Y5
+	VADDPS  Y1, Y5, Y5
+	VADDPS  (R8), Y5, Y5
+	VMOVUPS Y5, (R8)
+	VSUBPS  Y3, Y2, Y1
+	VMULPS  Y0, Y1, Y1
+	VADDPS  (R8)(CX*1), Y1, Y1
+	VMOVUPS Y1, (R8)(CX*1)
+	VADDPS  Y3, Y2, Y1
+	VMULPS  Y0, Y1, Y1
+	VADDPS  Y4, Y1, Y1
+	VADDPS  (R8)(CX*2), Y1, Y1
+	VMOVUPS Y1, (R8)(CX*2)
+	ADDQ    DX, R8
+	VMOVUPS (R9), Y1
+	VMOVUPS (R10), Y2
+	VSUBPS  Y2, Y1, Y1
+	VMULPS  Y0, Y1, Y1
+	VMOVUPS (R9)(SI*1), Y2
+	VMOVUPS (R10)(SI*1), Y3
+	VSUBPS  Y3, Y2, Y2
+	VMULPS  Y0, Y2, Y2
+	VMOVUPS (R9)(SI*2), Y3
+	VMOVUPS (R10)(SI*2), Y4
+	VSUBPS  Y4, Y3, Y3
+	VMULPS  Y0, Y3, Y3
+	VMOVUPS (R9)(DI*1), Y4
+	VMOVUPS (R10)(DI*1), Y5
+	VSUBPS  Y5, Y4, Y4
+	VMULPS  Y0, Y4, Y4
+	VADDPS  Y3, Y2, Y5
+	VMULPS  Y0, Y5, Y5
+	VADDPS  Y1, Y5, Y5
+	VADDPS  (R8), Y5, Y5
+	VMOVUPS Y5, (R8)
+	VSUBPS  Y3, Y2, Y1
+	VMULPS  Y0, Y1, Y1
+	VADDPS  (R8)(CX*1), Y1, Y1
+	VMOVUPS Y1, (R8)(CX*1)
+	VADDPS  Y3, Y2, Y1
+	VMULPS  Y0, Y1, Y1
+	VADDPS  Y4, Y1, Y1
+	VADDPS  (R8)(CX*2), Y1, Y1
+	VMOVUPS Y1, (R8)(CX*2)
+	ADDQ    DX, R8
+	VMOVUPS (R9), Y1
+	VMOVUPS (R10), Y2
+	VADDPS  Y2, Y1, Y1
+	VMULPS  Y0, Y1, Y1
+	VADDPS  (R11), Y1, Y1
+	VMOVUPS (R9)(SI*1), Y2
+	VMOVUPS (R10)(SI*1), Y3
+	VADDPS  Y3, Y2, Y2
+	VMULPS  Y0, Y2, Y2
+	VADDPS  (R11)(SI*1), Y2, Y2
+	VMOVUPS (R9)(SI*2), Y3
+	VMOVUPS (R10)(SI*2), Y4
+	VADDPS  Y4, Y3, Y3
+	VMULPS  Y0, Y3, Y3
+	VADDPS  (R11)(SI*2), Y3, Y3
+	VMOVUPS (R9)(DI*1), Y4
+	VMOVUPS (R10)(DI*1), Y5
+	VADDPS  Y5, Y4, Y4
+	VMULPS  Y0, Y4, Y4
+	VADDPS  (R11)(DI*1), Y4, Y4
+	VADDPS  Y3, Y2, Y5
+	VMULPS  Y0, Y5, Y5
+	VADDPS  Y1, Y5, Y5
+	VADDPS  (R8), Y5, Y5
+	VMOVUPS Y5, (R8)
+	VSUBPS  Y3, Y2, Y1
+	VMULPS  Y0, Y1, Y1
+	VADDPS  (R8)(CX*1), Y1, Y1
+	VMOVUPS Y1, (R8)(CX*1)
+	VADDPS  Y3, Y2, Y1
+	VMULPS  Y0, Y1, Y1
+	VADDPS  Y4, Y1, Y1
+	VADDPS  (R8)(CX*2), Y1, Y1
+	VMOVUPS Y1, (R8)(CX*2)
+	ADDQ    DX, R8
+	ADDQ    $0x20, AX
+	ADDQ    $0x20, BX
+	ADDQ    $0x20, R9
+	ADDQ    $0x20, R10
+	ADDQ    $0x20, R11
+	SUBQ    $0x08, R12
+	JNZ     vector
 	VZEROUPPER
 	RET

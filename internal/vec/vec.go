@@ -2,14 +2,16 @@
 // machine.
 //
 // What belongs here: loops in which an element depends on the elements of the
-// same index only (and sums over such), with their vector kernels. What the
-// elements mean, and where a formula comes from, is the caller's business.
+// same index only (and sums over such), with their vector kernels; and the
+// transforms of Winograd's convolution, which are such loops over the channels of
+// several pixels. What the elements mean, and where a formula comes from, is the
+// caller's business.
 //
 // asm/, a module of its own, generates the assembly; kernels_amd64.go says which
 // Go loop each kernel equals. The Go loops themselves, in generic.go, are the
 // generic tier and what the others are tested against.
 //
-// RMSprop, Adam, SGD, Add and ReLUMask give the same bits on every tier, but for
+// RMSprop, Adam, SGD, Add, ReLUMask and the transforms give the same bits on every tier, but for
 // which NaN a NaN is. CrossEntropy and Sigmoid need exp and log: their generic
 // tier computes in float64, the vector tiers agree with it to the stated bounds
 // and with each other to the last bit.

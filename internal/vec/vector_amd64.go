@@ -98,3 +98,49 @@ func reluMaskVector(tier isa.Tier, dx, x []float32) {
 		dx, x = dx[n:], x[n:]
 	}
 }
+
+// The strides of the kernels of Winograd's convolution count bytes.
+const floatSize = int(unsafe.Sizeof(float32(0)))
+
+func winogradInputVector(tier isa.Tier, t *WinogradTiles) {
+	if tier == isa.AVX512 {
+		winogradInputAVX512(&t.Dst[0], &t.P[0], &t.Q[0], t.Sign, t.Tiles, t.Channels, t.Plane*floatSize, t.Pixel*floatSize)
+	} else {
+		winogradInputAVX2(&t.Dst[0], &t.P[0], &t.Q[0], t.Sign, t.Tiles, t.Channels, t.Plane*floatSize, t.Pixel*floatSize)
+	}
+}
+
+func winogradGradVector(tier isa.Tier, t *WinogradTiles) {
+	if tier == isa.AVX512 {
+		winogradGradAVX512(&t.Dst[0], &t.P[0], &t.Q[0], t.Sign, t.Tiles, t.Channels, t.Plane*floatSize, t.Pixel*floatSize)
+	} else {
+		winogradGradAVX2(&t.Dst[0], &t.P[0], &t.Q[0], t.Sign, t.Tiles, t.Channels, t.Plane*floatSize, t.Pixel*floatSize)
+	}
+}
+
+func winogradOutputVector(tier isa.Tier, o *WinogradOutput, floor float32) {
+	bias, mask := unsafe.SliceData(o.Bias), unsafe.SliceData(o.Mask)
+	if tier == isa.AVX512 {
+		winogradOutputAVX512(&o.Y[0], &o.M[0], bias, mask, floor, o.Tiles, o.Channels,
+			o.Plane*floatSize, o.Pixel*floatSize, o.Row*floatSize, o.MaskRow*floatSize)
+	} else {
+		winogradOutputAVX2(&o.Y[0], &o.M[0], bias, mask, floor, o.Tiles, o.Channels,
+			o.Plane*floatSize, o.Pixel*floatSize, o.Row*floatSize, o.MaskRow*floatSize)
+	}
+}
+
+func winogradKernelVector(tier isa.Tier, u []float32, uPlane int, g []float32, gPlane, n int) {
+	if tier == isa.AVX512 {
+		winogradKernelAVX512(&u[0], &g[0], n, uPlane*floatSize, gPlane*floatSize)
+	} else {
+		winogradKernelAVX2(&u[0], &g[0], n, uPlane*floatSize, gPlane*floatSize)
+	}
+}
+
+func winogradKernelGradVector(tier isa.Tier, dg []float32, gPlane int, du []float32, uPlane, n int) {
+	if tier == isa.AVX512 {
+		winogradKernelGradAVX512(&dg[0], &du[0], n, gPlane*floatSize, uPlane*floatSize)
+	} else {
+		winogradKernelGradAVX2(&dg[0], &du[0], n, gPlane*floatSize, uPlane*floatSize)
+	}
+}

@@ -14,3 +14,9 @@ func crossEntropyVector(_ isa.Tier, _, _, _ []float32, _ float32) float64 { pani
 func sigmoidVector(_ isa.Tier, _, _ []float32)                            { panic(noTier) }
 func addVector(_ isa.Tier, _, _ []float32)                                { panic(noTier) }
 func reluMaskVector(_ isa.Tier, _, _ []float32)                           { panic(noTier) }
+
+func winogradInputVector(isa.Tier, *WinogradTiles)                           { panic(noTier) }
+func winogradGradVector(isa.Tier, *WinogradTiles)                            { panic(noTier) }
+func winogradOutputVector(isa.Tier, *WinogradOutput, float32)                { panic(noTier) }
+func winogradKernelVector(isa.Tier, []float32, int, []float32, int, int)     { panic(noTier) }
+func winogradKernelGradVector(isa.Tier, []float32, int, []float32, int, int) { panic(noTier) }

@@ -28,6 +28,7 @@ func declareConstants(c *build.Context) map[string]operand.Mem {
 	declare("notSignBit", 1<<31-1)
 	declare("smallestNormal", math.Float32bits(0x1p-126))
 	declare("one", math.Float32bits(1))
+	declare("half", math.Float32bits(0.5))
 	declare("log2e", math.Float32bits(log2e))
 	declare("ln2High", math.Float32bits(ln2High))
 	declare("ln2Low", math.Float32bits(ln2Low))

@@ -37,6 +37,11 @@ func generate(asmPath, stubPath string) error {
 		k.genSigmoid()
 		k.genAdd()
 		k.genReLUMask()
+		k.genWinogradInput()
+		k.genWinogradOutput()
+		k.genWinogradGrad()
+		k.genWinogradKernel()
+		k.genWinogradKernelGrad()
 	}
 
 	f, err := c.Result()
