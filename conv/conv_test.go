@@ -34,6 +34,10 @@ func geometries(t testing.TB) []Geometry {
 	add(28, 28, 32, 64, 3, 3, 2, Same)
 	add(14, 14, 64, 64, 3, 3, 1, Same)
 	add(28, 28, 32, 1, 3, 3, 1, Same)
+	// Others that Winograd's convolution takes.
+	add(2, 6, 16, 48, 3, 3, 1, Same)
+	add(8, 2, 48, 16, 3, 3, 1, Same)
+	add(4, 70, 16, 32, 3, 3, 1, Same)
 	// One output channel and many inputs, which the fused path treats apart.
 	add(6, 7, 9, 1, 2, 5, 1, Same)
 	add(6, 7, 8, 1, 4, 3, 1, Valid)

@@ -3,6 +3,7 @@ package conv
 import (
 	"vaectl/internal/gemm"
 	"vaectl/internal/parallel"
+	"vaectl/internal/vec"
 )
 
 // Params are a layer's kernel [KH, KW, InC, OutC] and bias, their gradients, and
@@ -33,15 +34,16 @@ type Fused struct {
 	// BorderX and BorderY are what windows reach beyond x and y.
 	BorderX, BorderY Border
 
-	pool    *parallel.Pool
-	kernels gemm.Kernels
-	copyX   Images // made when first needed
-	copyY   Images
-	images  int // that these are made for
-	gather  gather
-	ones    []float32   // a pixel's weight in the bias gradient
-	sums    []float32   // [images, channels], bias gradients
-	narrow  []narrowBuf // one a worker, where OutC is 1
+	pool     *parallel.Pool
+	kernels  gemm.Kernels
+	copyX    Images // made when first needed
+	copyY    Images
+	images   int // that these are made for
+	gather   gather
+	winograd *winograd   // nil where the sums are direct
+	ones     []float32   // a pixel's weight in the bias gradient
+	sums     []float32   // [images, channels], bias gradients
+	narrow   []narrowBuf // one a worker, where OutC is 1
 
 	op    operands
 	alone Chain // of this layer only
@@ -53,9 +55,10 @@ type Fused struct {
 // operands of the running operation. It computes the images of one side, or
 // adds to the gradients of the kernel and the bias, or both.
 type operands struct {
-	p    Params
-	n    int    // images
-	x, y Images // no Data for a side that is only computed
+	p          Params
+	n          int    // images
+	x, y       Images // no Data for a side that is only computed
+	transposed bool   // x is computed from y
 
 	borderX, borderY bool   // sides that are wanted with their border
 	loadX, loadY     bool   // those of them that must be copied for it
@@ -68,9 +71,21 @@ type operands struct {
 	relu    bool
 	rectify Images // where this is not positive the result is zeroed; or no Data
 
-	out           Images // the layer's output gradient, if gradients are wanted
-	panels, cells int    // of each kernel row: column panels, and ranges of chunk rows
-	chunk         int
+	out Images // the layer's output gradient, if gradients are wanted
+	cut weightCut
+}
+
+// weightCut is how the weight gradient is divided into tasks: each of the kernel's
+// rows, or of Winograd's planes, into panels of width columns, and these into cells
+// of chunk rows.
+type weightCut struct{ rows, panels, width, cells, chunk int }
+
+func (c weightCut) tasks() int { return c.rows * c.panels * c.cells }
+
+// at returns the row, the first column and the first row of the chunk of a task.
+func (c weightCut) at(task int) (row, column, first int) {
+	cell, task := task%c.cells, task/c.cells
+	return task / c.panels, task % c.panels * c.width, cell * c.chunk
 }
 
 // The weight gradient is cut up into panels of columns, as wide as the product's
@@ -81,8 +96,9 @@ const (
 )
 
 // NewFused returns the arithmetic for batches of up to n images. The kernels
-// must not be of the generic tier.
-func NewFused(g Geometry, pool *parallel.Pool, kernels gemm.Kernels, n int) *Fused {
+// must not be of the generic tier. Winograd's convolution is used where it can be,
+// unless direct.
+func NewFused(g Geometry, pool *parallel.Pool, kernels gemm.Kernels, n int, direct bool) *Fused {
 	f := &Fused{Geometry: g, pool: pool, kernels: kernels, images: n, gather: newGather(g), ones: []float32{1}}
 	f.BorderX = Border{
 		Top: g.PadTop, Bottom: max((g.OutH-1)*g.Stride+g.KH-g.PadTop-g.InH, 0),
@@ -99,6 +115,10 @@ func NewFused(g Geometry, pool *parallel.Pool, kernels gemm.Kernels, n int) *Fus
 			f.narrow[i] = newNarrowBuf(g)
 		}
 		f.forward = f.forwardNarrow
+	}
+	if !direct && winogradFits(g) {
+		f.winograd = newWinograd(g, vec.New(kernels.Tier()), pool.Workers())
+		f.forward, f.data = f.winogradRows, f.winogradRows
 	}
 	return f
 }
@@ -176,7 +196,7 @@ func (f *Fused) computeY(y Images) {
 func (f *Fused) computeX(x Images) {
 	if x.Data != nil {
 		f.op.result, f.op.compute = x, f.data
-		f.op.borderY = true
+		f.op.borderY, f.op.transposed = true, true
 	}
 }
 
@@ -194,7 +214,7 @@ func (f *Fused) widenBoth() {
 	op.wideX, op.loadX = f.widen(op.x, &f.copyX, f.BorderX, op.borderX)
 	op.wideY, op.loadY = f.widen(op.y, &f.copyY, f.BorderY, op.borderY)
 	if op.learns() {
-		op.panels, op.cells, op.chunk = f.cutWeights(f.pool.Workers())
+		op.cut = f.cutWeights(f.pool.Workers())
 	}
 }
 
@@ -222,27 +242,33 @@ func cutImages(n, height, workers int) (parts int) {
 }
 
 // cutWeights divides the weight gradient into tasks of one kernel row, one panel
-// of output channels and, if these are not enough, one of several cells, ranges
-// of chunk rows.
-func (f *Fused) cutWeights(workers int) (panels, cells, chunk int) {
-	panels = (f.OutC + panel - 1) / panel
-	rows := f.KW * f.InC
-	if f.isNarrow() {
-		return panels, 1, rows
+// of output channels and, if these are not enough, one of several cells.
+func (f *Fused) cutWeights(workers int) weightCut {
+	if f.winograd != nil {
+		return f.cutWinograd(workers)
 	}
-	want, tasks := 2*workers, f.KH*panels
+	rows := f.KW * f.InC
+	cut := weightCut{rows: f.KH, panels: (f.OutC + panel - 1) / panel, width: panel, cells: 1, chunk: rows}
+	if f.isNarrow() {
+		return cut
+	}
+	want := 2 * workers
 	if workers > 3 {
 		want = 4 * workers // the more tasks, the less their number matters
 	}
-	cells = min((want+tasks-1)/tasks, (rows+minRows-1)/minRows)
-	chunk = (rows + cells - 1) / cells
-	return panels, (rows + chunk - 1) / chunk, chunk
+	cells := min((want+cut.tasks()-1)/cut.tasks(), (rows+minRows-1)/minRows)
+	cut.chunk = (rows + cells - 1) / cells
+	cut.cells = (rows + cut.chunk - 1) / cut.chunk
+	return cut
 }
 
 // packs is the number of tasks that ready the gather's kernels, and grads that
 // of the weight gradient's tasks.
 func (f *Fused) packs() int {
-	if f.op.computes() && f.op.borderY {
+	switch {
+	case f.op.computes() && f.winograd != nil:
+		return packTasks
+	case f.op.transposed:
 		return f.KH * f.KW
 	}
 	return 0
@@ -250,12 +276,18 @@ func (f *Fused) packs() int {
 
 func (f *Fused) grads() int {
 	if f.op.learns() {
-		return f.KH * f.op.panels * f.op.cells
+		return f.op.cut.tasks()
 	}
 	return 0
 }
 
-func (f *Fused) pack(_, pos int) { f.gather.pack(f.kernels, f.op.p.Kernel, pos) }
+func (f *Fused) pack(_, task int) {
+	if f.winograd != nil {
+		f.packWinograd(task)
+		return
+	}
+	f.gather.pack(f.kernels, f.op.p.Kernel, task)
+}
 
 // load prepares image n: the copies, and its part of the bias gradient.
 func (f *Fused) load(_, n int) {
@@ -301,18 +333,24 @@ func (f *Fused) rows(worker, task int) {
 }
 
 func (f *Fused) grad(worker, task int) {
-	if f.isNarrow() {
-		f.weightNarrow(worker, task)
-		return
+	row, column, first := f.op.cut.at(task)
+	switch {
+	case f.isNarrow():
+		f.weightNarrow(worker, row)
+	case f.winograd != nil:
+		f.weightWinograd(worker, row, column, first)
+	default:
+		f.weightGrad(row, column, first)
 	}
-	cell, task := task%f.op.cells, task/f.op.cells
-	f.weightGrad(task/f.op.panels, task%f.op.panels*panel, cell*f.op.chunk)
 }
 
 // end finishes the operation.
 func (f *Fused) end() {
 	if f.op.learns() {
 		f.addBiasGrad()
+		if f.winograd != nil {
+			f.addWinogradGrad()
+		}
 	}
 	f.op = operands{}
 }
@@ -370,7 +408,7 @@ func (f *Fused) weightGrad(kh, column, row int) {
 	op := &f.op
 	rows := f.KW * f.InC
 	b := gemm.Block{
-		M: min(op.chunk, rows-row), N: min(panel, f.OutC-column), Segs: f.OutH, SegLen: f.OutW,
+		M: min(op.cut.chunk, rows-row), N: min(panel, f.OutC-column), Segs: f.OutH, SegLen: f.OutW,
 		ARow: 1, AK: f.Stride * f.InC, ASeg: f.Stride * op.wideX.row(),
 		BK: f.OutC, BSeg: op.y.row(),
 		C: op.p.KernelGrad[(kh*rows+row)*f.OutC+column:], LDC: f.OutC, Accumulate: true,

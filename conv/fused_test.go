@@ -88,9 +88,10 @@ func TestFusedMatchesReference(t *testing.T) {
 			for i, g := range slices.Repeat(geometries(t), 3) {
 				relu := i%2 == 0
 				border := []Border{{}, {4, 5, 6, 4}, {1, 0, 0, 1}}[i%3]
-				name := fmt.Sprintf("%v, %d workers, %v, relu %v, border %v", tier, workers, g, relu, border)
+				direct := i/len(geometries(t))%2 == 1
+				name := fmt.Sprintf("%v, %d workers, %v, relu %v, border %v, direct %v", tier, workers, g, relu, border, direct)
 				plain := New(g, pool, true)
-				fused := NewFused(g, pool, gemm.New(tier), 4)
+				fused := NewFused(g, pool, gemm.New(tier), 4, direct)
 				x := func(data []float32) Images { return framed(data, g.InH, g.InW, g.InC, border) }
 				y := func(data []float32) Images { return framed(data, g.OutH, g.OutW, g.OutC, border) }
 
@@ -114,7 +115,7 @@ func TestFusedMatchesReference(t *testing.T) {
 					}
 				}
 				got := layerInts(func(p Params, xs, ys, dxs, dys []float32, n int) {
-					NewFused(g, pool, gemm.New(tier), n).Backward(Images{}, y(dys), x(xs), relu, p, n)
+					NewFused(g, pool, gemm.New(tier), n, direct).Backward(Images{}, y(dys), x(xs), relu, p, n)
 				}, g, g.In(), g.Out(), g.OutC, relu)
 				if !slices.Equal(got.dw, want.dw) || !slices.Equal(got.db, want.db) {
 					t.Errorf("%s: gradients differ where dx is not wanted", name)
@@ -143,31 +144,49 @@ func TestFusedMatchesReference(t *testing.T) {
 }
 
 // The layers that hold nearly all of the work keep up to 64 workers busy with a
-// batch of 16: no worker gets more than its share by half again, where a share
-// is counted in tasks, all tasks of a phase being of about one size.
+// batch of 16: no worker gets more than its share by half again. A share of the
+// images is counted in tasks, which are of one size; one of the weight gradients,
+// whose layers share the workers, in the operations that a task stands for.
 func TestEnoughTasksForManyWorkers(t *testing.T) {
-	for name, layer := range map[string]struct{ size, in, out, stride int }{
-		"conv2": {28, 32, 64, 2}, "conv3 and conv4": {14, 64, 64, 1}, "conv_transpose": {28, 32, 64, 2},
-	} {
-		g, err := NewGeometry(layer.size, layer.size, layer.in, layer.out, 3, 3, layer.stride, Same)
-		if err != nil {
-			t.Fatal(err)
-		}
-		f := NewFused(g, parallel.New(1), gemm.New(isa.Best()), 1)
+	for _, direct := range []bool{false, true} {
 		for workers := 1; workers <= 64; workers++ {
-			panels, cells, chunk := f.cutWeights(workers)
-			if cells*chunk < g.KW*g.InC || (cells-1)*chunk >= g.KW*g.InC {
-				t.Errorf("%s, %d workers: %d cells of %d rows do not make %d", name, workers, cells, chunk, g.KW*g.InC)
-			}
-			for phase, tasks := range map[string]int{
-				"forward":         16 * cutImages(16, g.OutH, workers),
-				"data gradient":   16 * cutImages(16, g.InH, workers),
-				"weight gradient": g.KH * panels * cells,
-			} {
-				most := (tasks + workers - 1) / workers
-				if used := float64(tasks) / float64(most*workers); used < 2.0/3 {
-					t.Errorf("%s, %d workers: %d tasks in the %s use %.0f%% of the workers", name, workers, tasks, phase, 100*used)
+			var loads []float64 // of the weight gradients' tasks, in their order
+			for _, layer := range []struct {
+				name                       string
+				size, in, out, stride, num int
+			}{{"conv3 and conv4", 14, 64, 64, 1, 2}, {"conv2", 28, 32, 64, 2, 1}} {
+				g, err := NewGeometry(layer.size, layer.size, layer.in, layer.out, 3, 3, layer.stride, Same)
+				if err != nil {
+					t.Fatal(err)
 				}
+				f := NewFused(g, parallel.New(1), gemm.New(isa.Best()), 1, direct)
+				cut, rows, work := f.cutWeights(workers), g.KW*g.InC, float64(g.Pixels()*g.Kernel())
+				if f.winograd != nil {
+					rows, work = g.InC, work*planes/36
+				}
+				if cut.panels*cut.width < g.OutC || (cut.panels-1)*cut.width >= g.OutC || cut.cells*cut.chunk < rows || (cut.cells-1)*cut.chunk >= rows {
+					t.Errorf("%s, %d workers: %+v does not make %d by %d", layer.name, workers, cut, rows, g.OutC)
+				}
+				for range layer.num * cut.tasks() {
+					loads = append(loads, work/float64(cut.tasks()))
+				}
+				for phase, tasks := range map[string]int{
+					"forward":       16 * cutImages(16, g.OutH, workers),
+					"data gradient": 16 * cutImages(16, g.InH, workers),
+				} {
+					most := (tasks + workers - 1) / workers
+					if used := float64(tasks) / float64(most*workers); used < 2.0/3 {
+						t.Errorf("%s, %d workers: %d tasks in the %s use %.0f%% of the workers", layer.name, workers, tasks, phase, 100*used)
+					}
+				}
+			}
+			busy, sum := make([]float64, workers), 0.0
+			for _, load := range loads { // each to the worker that is free first
+				busy[slices.Index(busy, slices.Min(busy))] += load
+				sum += load
+			}
+			if used := sum / float64(workers) / slices.Max(busy); used < 2.0/3 {
+				t.Errorf("%d workers, direct %v: %d tasks in the weight gradients use %.0f%% of the workers", workers, direct, len(loads), 100*used)
 			}
 		}
 	}

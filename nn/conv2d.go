@@ -8,6 +8,17 @@ import (
 	"vaectl/internal/isa"
 )
 
+// Convolution is the way in which 3x3 kernels of stride 1 are summed up where the
+// CPU has vector instructions. The two agree to rounding.
+type Convolution string
+
+const (
+	// Winograd saves more than half of the multiplications, by F(2x2, 3x3).
+	Winograd Convolution = "winograd"
+	// Direct is the sum as it is defined.
+	Direct Convolution = "direct"
+)
+
 // Conv2D is a convolution with bias and activation. Its kernel is
 // [Kernel, Kernel, in, Filters].
 type Conv2D struct {
@@ -153,7 +164,7 @@ func (l *convolution) Bind(b *Binder) {
 	if b.Tier == isa.Generic {
 		l.conv = conv.New(l.geometry, b.Pool, b.Training)
 	} else {
-		l.fused = conv.NewFused(l.geometry, b.Pool, gemm.New(b.Tier), b.N)
+		l.fused = conv.NewFused(l.geometry, b.Pool, gemm.New(b.Tier), b.N, b.Direct)
 	}
 }
 

@@ -2,6 +2,7 @@ package nn
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
 	"os"
 	"slices"
@@ -109,13 +110,19 @@ func TestGolden(t *testing.T) {
 	for tier := isa.Generic; tier <= isa.Best(); tier++ {
 		blas32.Use(gemm.NewBLAS(gemm.New(tier)))
 		for _, c := range g.Cases {
-			t.Run(tier.String()+" "+c.Noise, func(t *testing.T) { g.check(t, tier, c) })
+			for _, convolution := range []Convolution{Direct, Winograd} {
+				if tier == isa.Generic && convolution != Direct {
+					break // the reference sums directly, whatever it is told
+				}
+				name := fmt.Sprintf("%v %v %v", tier, convolution, c.Noise)
+				t.Run(name, func(t *testing.T) { g.check(t, tier, convolution, c) })
+			}
 		}
 	}
 }
 
-func (g golden) check(t *testing.T, tier isa.Tier, c goldenCase) {
-	v := newVAE(t, Config{Height: 28, Width: 28, LatentDim: 2, Noise: Noise(c.Noise), KLWeight: c.KLWeight}, tier, 2, g.Batch)
+func (g golden) check(t *testing.T, tier isa.Tier, convolution Convolution, c goldenCase) {
+	v := newVAE(t, Config{Height: 28, Width: 28, LatentDim: 2, Noise: Noise(c.Noise), KLWeight: c.KLWeight, Convolution: convolution}, tier, 2, g.Batch)
 	goldenWeights(v.Params())
 	x := goldenImages(g.Batch * v.Pixels())
 

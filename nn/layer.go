@@ -101,6 +101,8 @@ type Binder struct {
 	Tier isa.Tier // Generic takes the reference path
 	// N is the largest batch that will be used.
 	N int
+	// Direct sums convolutions directly, without Winograd's transforms.
+	Direct bool
 	// Training asks for what Backward needs.
 	Training bool
 

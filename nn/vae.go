@@ -17,6 +17,7 @@ type Config struct {
 	LatentDim     int // 1 to MaxLatentDim
 	Noise         Noise
 	KLWeight      float64
+	Convolution   Convolution
 }
 
 // MaxLatentDim is the largest latent dimension that New accepts.
@@ -64,6 +65,9 @@ func New(c Config) (*VAE, error) {
 	}
 	if !(c.KLWeight >= 0) || math.IsInf(c.KLWeight, 0) {
 		return nil, fmt.Errorf("KL weight %v: must be a number from 0 up", c.KLWeight)
+	}
+	if c.Convolution != Winograd && c.Convolution != Direct {
+		return nil, fmt.Errorf("convolution %q: must be %q or %q", string(c.Convolution), Winograd, Direct)
 	}
 	var err error
 	if v.exponent, err = c.Noise.half(); err != nil {
@@ -136,7 +140,7 @@ func (v *VAE) BatchSize() int { return v.batch }
 // Bind allocates the memory for batches of up to batch samples; training asks
 // for that of the gradients too. All weights start at zero.
 func (v *VAE) Bind(pool *parallel.Pool, tier isa.Tier, batch int, training bool) {
-	b := &Binder{Pool: pool, Tier: tier, N: batch, Training: training}
+	b := &Binder{Pool: pool, Tier: tier, Direct: v.Convolution == Direct, N: batch, Training: training}
 	v.pool, v.batch, v.kernels = pool, batch, vec.New(tier)
 	for _, part := range v.parts() {
 		part.bind(b)

@@ -12,7 +12,7 @@ import (
 )
 
 func standardConfig() Config {
-	return Config{Height: 28, Width: 28, LatentDim: 2, Noise: BookNoise, KLWeight: 5e-4}
+	return Config{Height: 28, Width: 28, LatentDim: 2, Noise: BookNoise, KLWeight: 5e-4, Convolution: Winograd}
 }
 
 // The table of the specification, to the last parameter.
@@ -124,7 +124,7 @@ func newVAE(t testing.TB, c Config, tier isa.Tier, workers, batch int) *VAE {
 func TestGradientsFollowTheLoss(t *testing.T) {
 	for _, noise := range []Noise{BookNoise, StandardNoise} {
 		for _, latent := range []int{1, 3} {
-			c := Config{Height: 12, Width: 10, LatentDim: latent, Noise: noise, KLWeight: 0.5}
+			c := Config{Height: 12, Width: 10, LatentDim: latent, Noise: noise, KLWeight: 0.5, Convolution: Winograd}
 			const n = 16
 			v := newVAE(t, c, isa.Best(), 2, n)
 			rng := rand.New(rand.NewPCG(3, uint64(latent)))

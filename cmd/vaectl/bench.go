@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"vaectl/internal/bench"
+	"vaectl/internal/modelfile"
 )
 
 type benchOptions struct {
@@ -21,10 +22,11 @@ type benchOptions struct {
 	workers, samples   int
 	seconds            float64
 	json               bool
+	config             modelfile.Config
 }
 
 func newBenchCommand(c *console) *cobra.Command {
-	o := benchOptions{data: "sample", seconds: 20}
+	o := benchOptions{data: "sample", seconds: 20, config: defaultConfig()}
 	cmd := &cobra.Command{
 		Use:   "bench",
 		Short: "Measure the speed of this machine",
@@ -48,6 +50,7 @@ A busy machine measures badly: let it rest.`,
 	}
 	f := cmd.Flags()
 	outputFlag(f, &o.output)
+	convolutionFlag(f, &o.config.Convolution)
 	f.BoolVar(&o.json, "json", false, "print JSON")
 	f.StringVar(&o.data, "data", o.data, "images to work on: `sample`, auto, or a directory of IDX files")
 	choiceFlag(f, &o.only, "only", []string{bench.Ceiling, bench.Products, bench.Layers, bench.Training, bench.Throughput},
@@ -67,7 +70,7 @@ func runBench(ctx context.Context, c *console, o benchOptions) error {
 	report, err := bench.Run(ctx, bench.Options{
 		Tier: c.tier, Workers: o.workers, Section: o.only,
 		Time: time.Duration(o.seconds * float64(time.Second)), Samples: o.samples,
-		Batch: batchSize, Config: defaultConfig(), Data: data,
+		Batch: batchSize, Config: o.config, Data: data,
 	}, func(section string) { fmt.Fprintf(c.err, "measuring: %s\n", section) })
 	if errors.Is(err, context.Canceled) {
 		return &interruptedError{"while measuring"}

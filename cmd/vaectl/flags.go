@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+
+	"vaectl/nn"
 )
 
 // value is a flag's value with a check: set parses s and stores it, or says
@@ -110,6 +112,12 @@ func axesFlag(fs *pflag.FlagSet, p *[2]int, name, usage string) {
 		*p = [2]int{i, j}
 		return nil
 	}}, name, usage)
+}
+
+// convolutionFlag adds --convolution.
+func convolutionFlag(f *pflag.FlagSet, dst *string) {
+	choiceFlag(f, dst, "convolution", []string{string(nn.Winograd), string(nn.Direct)},
+		"how 3x3 kernels are summed up: winograd is twice as fast, direct is plain")
 }
 
 // modelFlag adds the flag for the model file that all commands share.

@@ -28,7 +28,7 @@ var allowed = map[string][]string{
 	"internal/latent":     {},
 	"internal/atomicfile": {},
 	"nn":                  {"conv", "internal/gemm", "internal/isa", "internal/parallel", "internal/vec"},
-	"conv":                {"internal/gemm", "internal/parallel"},
+	"conv":                {"internal/gemm", "internal/parallel", "internal/vec"},
 	"internal/gemm":       {"internal/isa"},
 	"internal/vec":        {"internal/isa"},
 	"internal/isa":        {},

@@ -70,7 +70,7 @@ func trainTestModel(t *testing.T) []byte {
 		t.Fatal(err)
 	}
 	run, err := train.New(modelfile.Config{
-		Height: 28, Width: 28, LatentDim: 2, Noise: string(nn.BookNoise), KLWeight: 5e-4,
+		Height: 28, Width: 28, LatentDim: 2, Noise: string(nn.BookNoise), KLWeight: 5e-4, Convolution: string(nn.Winograd),
 		Optimizer: "rmsprop", LearningRate: 0.001, BatchSize: 16, Epochs: 1, Seed: 1, LimitTrain: 128, LimitVal: 16,
 	}, data, tier, 0)
 	if err != nil {

@@ -29,7 +29,7 @@ type trainOptions struct {
 func defaultConfig() modelfile.Config {
 	return modelfile.Config{
 		LatentDim: 2, Noise: string(nn.BookNoise), KLWeight: 5e-4,
-		Optimizer: optim.Names()[0], LearningRate: 0.001, BatchSize: 16, Epochs: 10, Seed: 1,
+		Convolution: string(nn.Winograd), Optimizer: optim.Names()[0], LearningRate: 0.001, BatchSize: 16, Epochs: 10, Seed: 1,
 	}
 }
 
@@ -67,6 +67,7 @@ the user's cache directory. Otherwise the 10,000 digits in the program serve.`,
 		"a number from 0 to 1e6", "factor of the KL term in the loss")
 	choiceFlag(f, &o.config.Noise, "noise", []string{string(nn.BookNoise), string(nn.StandardNoise)},
 		"deviation of z: exp(z_log_var) as in the book, or exp(z_log_var/2)")
+	convolutionFlag(f, &o.config.Convolution)
 	seedFlag(f, &o.config.Seed, "seed", "seed of all random numbers")
 	intFlag(f, &o.workers, "workers", 0, 1024, "parallel workers; 0 takes every processor")
 	intFlag(f, &o.config.LimitTrain, "limit-train", 0, math.MaxInt32, "use the first `N` training images; 0 takes all")

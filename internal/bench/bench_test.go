@@ -27,7 +27,7 @@ func tiny(t *testing.T) Options {
 	return Options{
 		Tier: isa.Best(), Workers: 2, Samples: 20, Batch: 8,
 		Config: modelfile.Config{
-			LatentDim: 2, Noise: "book", KLWeight: 5e-4,
+			LatentDim: 2, Noise: "book", KLWeight: 5e-4, Convolution: "winograd",
 			Optimizer: "rmsprop", LearningRate: 0.001, BatchSize: 16, Epochs: 1, Seed: 1,
 		},
 		Data: &mnist.Dataset{Name: "idx", Train: &mnist.Split{Name: "train", Images: mnist.Images{Rows: 28, Cols: 28, Pix: pix}}},

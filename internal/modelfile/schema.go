@@ -25,10 +25,11 @@ const (
 type Config struct {
 	Height       int     `json:"height"` // pixels, even, 2 to 4096
 	Width        int     `json:"width"`
-	LatentDim    int     `json:"latent_dim"` // 1 to 1024
-	Noise        string  `json:"noise"`      // "book" or "standard"
-	KLWeight     float64 `json:"kl_weight"`  // 0 or more
-	Optimizer    string  `json:"optimizer"`  // "rmsprop", "adam" or "sgd"
+	LatentDim    int     `json:"latent_dim"`  // 1 to 1024
+	Noise        string  `json:"noise"`       // "book" or "standard"
+	KLWeight     float64 `json:"kl_weight"`   // 0 or more
+	Convolution  string  `json:"convolution"` // "winograd" or "direct"
+	Optimizer    string  `json:"optimizer"`   // "rmsprop", "adam" or "sgd"
 	LearningRate float64 `json:"learning_rate"`
 	BatchSize    int     `json:"batch_size"` // 1 to 65536
 	Epochs       int     `json:"epochs"`     // 1 to MaxEpochs
@@ -89,6 +90,7 @@ func (c Config) Validate() error {
 	}{
 		{"noise", c.Noise, []string{"book", "standard"}},
 		{"optimizer", c.Optimizer, []string{"rmsprop", "adam", "sgd"}},
+		{"convolution", c.Convolution, []string{"winograd", "direct"}},
 	}
 	for _, f := range names {
 		if !slices.Contains(f.known, f.v) {

@@ -108,6 +108,7 @@ func ModelConfig(c modelfile.Config) nn.Config {
 	return nn.Config{
 		Height: c.Height, Width: c.Width, LatentDim: c.LatentDim,
 		Noise: nn.Noise(c.Noise), KLWeight: c.KLWeight,
+		Convolution: nn.Convolution(c.Convolution),
 	}
 }
 

@@ -22,7 +22,7 @@ import (
 // small are quick settings for 8 x 6 images.
 func small() modelfile.Config {
 	return modelfile.Config{
-		Height: 8, Width: 6, LatentDim: 2, Noise: "book", KLWeight: 5e-4,
+		Height: 8, Width: 6, LatentDim: 2, Noise: "book", KLWeight: 5e-4, Convolution: "winograd",
 		Optimizer: "rmsprop", LearningRate: 1e-4, BatchSize: 4, Epochs: 3, Seed: 1,
 	}
 }
