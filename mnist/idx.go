@@ -42,7 +42,7 @@ type Reader struct {
 // gzip'd (its first bytes tell). Files of 1 to 2^31-1 images of 1 to 4096 rows
 // and columns are accepted, the elements being unsigned bytes.
 func NewReader(r io.Reader) (*Reader, error) {
-	src, err := unpack(r)
+	src, err := Unpack(r)
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +134,7 @@ func ReadImages(src io.Reader) (*Images, error) {
 // ReadLabels reads an IDX file of labels, unsigned bytes, plain or gzip'd.
 // There must be at least one.
 func ReadLabels(r io.Reader) ([]byte, error) {
-	src, err := unpack(r)
+	src, err := Unpack(r)
 	if err != nil {
 		return nil, err
 	}
@@ -270,8 +270,9 @@ func expectEnd(r io.Reader) error {
 // isEnd tells whether io.ReadFull met the end of the data.
 func isEnd(err error) bool { return err == io.EOF || err == io.ErrUnexpectedEOF }
 
-// unpack returns r, or what is inside if r begins as a gzip stream.
-func unpack(r io.Reader) (io.Reader, error) {
+// Unpack returns r, or what is inside if r begins as a gzip stream. Bytes behind
+// the stream are an error.
+func Unpack(r io.Reader) (io.Reader, error) {
 	br := bufio.NewReader(r)
 	head, err := br.Peek(2)
 	if err != nil && err != io.EOF {

@@ -83,15 +83,8 @@ func openAuto(env Env) (d *Dataset, fellBack bool, err error) {
 // All images must have one size, of even height and width, because the model
 // halves both and doubles them again.
 func OpenDir(dir string) (*Dataset, error) {
-	info, err := os.Stat(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("data directory %s: %w: it does not exist", dir, ErrNoImages)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("data directory: %w", err)
-	}
-	if !info.IsDir() {
-		return nil, fmt.Errorf("data directory %s: is a file: want the directory that holds the IDX files", dir)
+	if err := checkDir(dir); err != nil {
+		return nil, err
 	}
 	d, err := load(os.DirFS(dir))
 	if err != nil {
@@ -100,8 +93,34 @@ func OpenDir(dir string) (*Dataset, error) {
 	return d, nil
 }
 
-// splitFiles are the names of one half's files, "" where there is none.
-type splitFiles struct{ images, labels string }
+// SplitFiles are the names of one half's files, "" where there is none.
+type SplitFiles struct{ Images, Labels string }
+
+// FindFiles returns the names of the files that OpenDir would read. With
+// ErrNoImages, it returns those that are there all the same.
+func FindFiles(dir string) (train, val SplitFiles, err error) {
+	if err := checkDir(dir); err != nil {
+		return train, val, err
+	}
+	if train, val, err = find(os.DirFS(dir)); err != nil {
+		err = fmt.Errorf("data directory %s: %w", dir, err)
+	}
+	return train, val, err
+}
+
+func checkDir(dir string) error {
+	info, err := os.Stat(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("data directory %s: %w: it does not exist", dir, ErrNoImages)
+	}
+	if err != nil {
+		return fmt.Errorf("data directory: %w", err)
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("data directory %s: is a file: want the directory that holds the IDX files", dir)
+	}
+	return nil
+}
 
 func load(fsys fs.FS) (*Dataset, error) {
 	train, val, err := find(fsys)
@@ -112,13 +131,13 @@ func load(fsys fs.FS) (*Dataset, error) {
 	if d.Train, err = loadSplit(fsys, "train", train); err != nil {
 		return nil, err
 	}
-	if val.images != "" {
+	if val.Images != "" {
 		if d.Val, err = loadSplit(fsys, "val", val); err != nil {
 			return nil, err
 		}
 		if t, v := d.Train, d.Val; t.Rows != v.Rows || t.Cols != v.Cols {
 			return nil, fmt.Errorf("images of two sizes: %s has %dx%d, %s has %dx%d",
-				train.images, t.Rows, t.Cols, val.images, v.Rows, v.Cols)
+				train.Images, t.Rows, t.Cols, val.Images, v.Rows, v.Cols)
 		}
 	}
 	d.Name = nameOf(d.SHA256())
@@ -126,7 +145,7 @@ func load(fsys fs.FS) (*Dataset, error) {
 }
 
 // find looks through a directory for the files of one data set.
-func find(fsys fs.FS) (train, val splitFiles, err error) {
+func find(fsys fs.FS) (train, val SplitFiles, err error) {
 	name := regexp.MustCompile(`^(.*-)?(train|t10k|test)-(images[-.]idx3|labels[-.]idx1)-ubyte(\.gz)?$`)
 	entries, err := fs.ReadDir(fsys, ".")
 	if err != nil {
@@ -145,9 +164,9 @@ func find(fsys fs.FS) (train, val splitFiles, err error) {
 		if m[2] == "train" {
 			half = &train
 		}
-		slot := &half.images
+		slot := &half.Images
 		if m[3][0] == 'l' {
-			slot = &half.labels
+			slot = &half.Labels
 		}
 		switch {
 		case m[1] != prefix:
@@ -158,33 +177,33 @@ func find(fsys fs.FS) (train, val splitFiles, err error) {
 			return train, val, fmt.Errorf("%s and %s are two files for one purpose: keep one of them", *slot, e.Name())
 		}
 	}
-	if train.images == "" {
+	if train.Images == "" {
 		return train, val, fmt.Errorf("%w: looked for train-images-idx3-ubyte "+
 			"or train-images.idx3-ubyte, plain or .gz, with or without a prefix such as emnist-letters-", ErrNoImages)
 	}
-	if val.images == "" && val.labels != "" {
-		return train, val, fmt.Errorf("%s: there are no images that these labels belong to", val.labels)
+	if val.Images == "" && val.Labels != "" {
+		return train, val, fmt.Errorf("%s: there are no images that these labels belong to", val.Labels)
 	}
 	return train, val, nil
 }
 
-func loadSplit(fsys fs.FS, name string, files splitFiles) (*Split, error) {
-	images, err := readFile(fsys, files.images, ReadImages)
+func loadSplit(fsys fs.FS, name string, files SplitFiles) (*Split, error) {
+	images, err := readFile(fsys, files.Images, ReadImages)
 	if err != nil {
 		return nil, err
 	}
 	if images.Rows%2 != 0 || images.Cols%2 != 0 {
-		return nil, fmt.Errorf("%s: images are %dx%d: vaectl trains on even heights and widths", files.images, images.Rows, images.Cols)
+		return nil, fmt.Errorf("%s: images are %dx%d: vaectl trains on even heights and widths", files.Images, images.Rows, images.Cols)
 	}
 	s := &Split{Name: name, Images: *images}
-	if files.labels == "" {
+	if files.Labels == "" {
 		return s, nil
 	}
-	if s.Labels, err = readFile(fsys, files.labels, ReadLabels); err != nil {
+	if s.Labels, err = readFile(fsys, files.Labels, ReadLabels); err != nil {
 		return nil, err
 	}
 	if len(s.Labels) != s.Len() {
-		return nil, fmt.Errorf("%s has %d labels, but %s has %d images", files.labels, len(s.Labels), files.images, s.Len())
+		return nil, fmt.Errorf("%s has %d labels, but %s has %d images", files.Labels, len(s.Labels), files.Images, s.Len())
 	}
 	return s, nil
 }

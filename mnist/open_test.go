@@ -213,3 +213,23 @@ func TestSystemEnv(t *testing.T) {
 		t.Errorf("Fetched is %q, want %q", env.Fetched, want)
 	}
 }
+
+func TestFindFiles(t *testing.T) {
+	dir := writeDir(t, map[string][]byte{
+		"emnist-train-images-idx3-ubyte.gz": nil, "emnist-test-labels-idx1-ubyte": nil, "emnist-test-images-idx3-ubyte": nil, "notes.txt": nil})
+	train, val, err := FindFiles(dir)
+	if want := (SplitFiles{Images: "emnist-train-images-idx3-ubyte.gz"}); err != nil || train != want {
+		t.Errorf("train: got %v, %v", train, err)
+	}
+	if want := (SplitFiles{"emnist-test-images-idx3-ubyte", "emnist-test-labels-idx1-ubyte"}); val != want {
+		t.Errorf("val: got %v", val)
+	}
+
+	dir = writeDir(t, map[string][]byte{"t10k-labels-idx1-ubyte": nil})
+	if _, val, err = FindFiles(dir); !errors.Is(err, ErrNoImages) || val.Labels != "t10k-labels-idx1-ubyte" {
+		t.Errorf("no training images: got %v, %v", val, err)
+	}
+	if _, _, err = FindFiles(filepath.Join(dir, "nowhere")); !errors.Is(err, ErrNoImages) {
+		t.Errorf("no directory: got %v", err)
+	}
+}
