@@ -24,6 +24,7 @@ var allowed = map[string][]string{
 	},
 	"internal/train":      {"internal/gemm", "internal/isa", "internal/modelfile", "internal/parallel", "mnist", "nn", "optim"},
 	"internal/catalog":    {"mnist"},
+	"internal/fetch":      {"internal/atomicfile"},
 	"internal/modelfile":  {},
 	"internal/imagefile":  {"mnist"},
 	"internal/latent":     {},

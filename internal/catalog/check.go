@@ -79,6 +79,10 @@ func (f File) compare(c Content) verdict {
 	return differs
 }
 
+// MayBe tells whether what was read may be f. It need not: where only the packed
+// file's digest is known, a file packed in another way cannot be told.
+func (f File) MayBe(c Content) bool { return f.compare(c) != differs }
+
 // Check reads a file that must be f, as its publisher packs it if only that
 // digest is known, and returns an error if it is not. It takes no more memory
 // than f inside needs, whatever r holds.
