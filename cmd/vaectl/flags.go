@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -138,4 +139,16 @@ func modelFlag(fs *pflag.FlagSet, p *string, c *console) {
 // outputFlag adds the flag for a command's output file.
 func outputFlag(fs *pflag.FlagSet, p *string) {
 	fs.StringVarP(p, "output", "o", "", "write to `FILE` rather than stdout; - means stdout even if that is a terminal")
+}
+
+// mirrorFlag adds a flag for the URLs of folders; it may be given several times.
+func mirrorFlag(fs *pflag.FlagSet, p *[]string) {
+	fs.Var(&value{"URL", "", func(s string) error {
+		u, err := url.Parse(s)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
+			return errors.New("must be the http or https URL of the folder that holds the files")
+		}
+		*p = append(*p, s)
+		return nil
+	}}, "mirror", "download from `URL`, the folder that holds the files; several are tried in turn")
 }

@@ -10,10 +10,13 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 	"gonum.org/v1/gonum/blas/blas32"
 
+	"vaectl/internal/catalog"
+	"vaectl/internal/fetch"
 	"vaectl/internal/gemm"
 	"vaectl/internal/isa"
 )
@@ -32,7 +35,7 @@ const (
 func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	return execute(ctx, args, &console{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv})
+	return execute(ctx, args, &console{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv, catalog: catalog.Public(), newClient: fetch.NewClient})
 }
 
 // execute runs one command line and returns its exit status.
@@ -61,10 +64,12 @@ func execute(ctx context.Context, args []string, c *console) int {
 // console is what a command sees of the world around it. Data goes to out;
 // progress, notes and errors go to err.
 type console struct {
-	in       *os.File
-	out, err *os.File
-	getenv   func(string) string
-	tier     isa.Tier // chosen before a command runs
+	in        *os.File
+	out, err  *os.File
+	getenv    func(string) string
+	catalog   catalog.Catalog                           // the data sets that can be downloaded
+	newClient func(silence time.Duration) *fetch.Client // downloads them
+	tier      isa.Tier                                  // chosen before a command runs
 }
 
 // usageError is a fault in the command line rather than in the work.
@@ -125,6 +130,7 @@ Data goes to stdout, everything else to stderr. "-" stands for stdin or stdout.`
 		newGridCommand(c),
 		newEncodeCommand(c),
 		newDecodeCommand(c),
+		newDataCommand(c),
 		newBenchCommand(c),
 	)
 	return root
@@ -149,7 +155,7 @@ func knownCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	hint := `"vaectl --help" lists the commands`
+	hint := fmt.Sprintf("%q lists the commands", cmd.CommandPath()+" --help")
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 		hint = fmt.Sprintf("did you mean %q?", near[0])
 	}

@@ -21,7 +21,12 @@ type epochBar struct {
 }
 
 func newEpochBar(c *console, quiet bool) *epochBar {
-	return &epochBar{c: c, shown: !quiet && isTerminal(c.err) && c.getenv("TERM") != "dumb"}
+	return &epochBar{c: c, shown: showsBar(c, quiet)}
+}
+
+// showsBar tells whether stderr is a place for a progress bar.
+func showsBar(c *console, quiet bool) bool {
+	return !quiet && isTerminal(c.err) && c.getenv("TERM") != "dumb"
 }
 
 func (b *epochBar) update(p train.Progress) {

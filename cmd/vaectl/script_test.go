@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -27,7 +28,8 @@ import (
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"vaectl": func() { os.Exit(run(os.Args[1:])) },
+		"vaectl":  func() { os.Exit(run(os.Args[1:])) },
+		"toydata": func() { os.Exit(runToyData(os.Args[1:])) },
 	})
 }
 
@@ -36,12 +38,14 @@ func TestMain(m *testing.M) {
 // one short epoch.
 func TestScripts(t *testing.T) {
 	model := trainTestModel(t)
+	mirrors := serveToyData(t)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("HOME", env.WorkDir)
+			env.Setenv("MIRRORS", mirrors)
 			env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, ".cache"))
 			return os.WriteFile(filepath.Join(env.WorkDir, "model.safetensors"), model, 0o666)
 		},
@@ -52,6 +56,7 @@ func TestScripts(t *testing.T) {
 			"chop":    chop,
 			"poke":    poke,
 			"gzip":    gzipFile,
+			"gunzip":  gunzipFile,
 			"pngsize": pngsize,
 			"clean":   clean,
 			"json":    validJSON,
@@ -191,6 +196,20 @@ func gzipFile(ts *testscript.TestScript, _ bool, args []string) {
 	_, err = w.Write(data)
 	ts.Check(err)
 	ts.Check(w.Close())
+	ts.Check(os.Remove(path))
+}
+
+// gunzipFile replaces FILE.gz by FILE.
+func gunzipFile(ts *testscript.TestScript, _ bool, args []string) {
+	path := ts.MkAbs(args[0])
+	f, err := os.Open(path)
+	ts.Check(err)
+	defer f.Close()
+	r, err := gzip.NewReader(f)
+	ts.Check(err)
+	data, err := io.ReadAll(r)
+	ts.Check(err)
+	ts.Check(os.WriteFile(strings.TrimSuffix(path, ".gz"), data, 0o666))
 	ts.Check(os.Remove(path))
 }
 
