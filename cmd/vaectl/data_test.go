@@ -47,7 +47,7 @@ func toyData() (catalog.Catalog, map[string][]byte) {
 			if f.Kind == catalog.Labels {
 				labels := make([]byte, f.Count)
 				for k := range labels {
-					labels[k] = byte((k + i) % 10)
+					labels[k] = byte((3*k + i) % 10)
 				}
 				check(mnist.WriteLabels(&plain, labels))
 			} else {

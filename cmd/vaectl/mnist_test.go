@@ -4,11 +4,17 @@ package main
 
 import (
 	"bytes"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"testing"
+
+	"vaectl/internal/catalog"
+	"vaectl/internal/fetch"
+	"vaectl/mnist"
 )
 
 // TestFullMNIST trains one epoch with default settings on the full MNIST that
@@ -37,6 +43,30 @@ func TestFullMNIST(t *testing.T) {
 	}
 }
 
+// TestFetchFullMNIST fetches the files that $VAECTL_DATA names, whatever their
+// spelling there, from a server of this machine.
+func TestFetchFullMNIST(t *testing.T) {
+	from := os.Getenv("VAECTL_DATA")
+	train, val, err := mnist.FindFiles(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name := map[string]string{
+			"/train-images-idx3-ubyte.gz": train.Images, "/train-labels-idx1-ubyte.gz": train.Labels,
+			"/t10k-images-idx3-ubyte.gz": val.Images, "/t10k-labels-idx1-ubyte.gz": val.Labels,
+		}[r.URL.Path]
+		http.ServeFile(w, r, filepath.Join(from, name))
+	}))
+	defer server.Close()
+	dir := t.TempDir()
+	vaectl(t, "data", "fetch", "--dir", dir, "--mirror", server.URL)
+	vaectl(t, "data", "verify", dir)
+	if report := catalog.Public().Inspect(dir); report.State != catalog.Verified || report.Set != "mnist" {
+		t.Errorf("%s, %s: %v", report.State, report.Set, report.Err)
+	}
+}
+
 // vaectl runs a command line that must succeed and returns what it says on stderr.
 func vaectl(t *testing.T, args ...string) string {
 	t.Helper()
@@ -45,7 +75,7 @@ func vaectl(t *testing.T, args ...string) string {
 		t.Fatal(err)
 	}
 	defer stderr.Close()
-	status := execute(t.Context(), args, &console{in: os.Stdin, out: os.Stdout, err: stderr, getenv: os.Getenv})
+	status := execute(t.Context(), args, &console{in: os.Stdin, out: os.Stdout, err: stderr, getenv: os.Getenv, catalog: catalog.Public(), newClient: fetch.NewClient})
 	said, err := os.ReadFile(stderr.Name())
 	if err != nil {
 		t.Fatal(err)
