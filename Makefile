@@ -39,7 +39,7 @@ lint:
 	git diff --exit-code -- '*_amd64.s' '*_amd64.go'
 
 race:
-	$(GO) test -race ./internal/parallel ./conv ./nn ./internal/train ./internal/gemm ./internal/vec ./optim
+	$(GO) test -race ./internal/parallel ./conv ./nn ./internal/train ./internal/gemm ./internal/vec ./internal/fetch ./optim
 
 # Every fuzz target for FUZZTIME each.
 fuzz:

@@ -143,7 +143,7 @@ func openData(spec string, notes io.Writer) (*mnist.Dataset, error) {
 		return nil, fmt.Errorf("opening the data: %w", err)
 	}
 	if fellBack {
-		fmt.Fprintln(notes, "training on the built-in sample of 10,000 digits; for all 70,000 name a directory of MNIST's four files with --data or $VAECTL_DATA")
+		fmt.Fprintln(notes, "training on the built-in sample of 10,000 digits; for all 70,000, \"vaectl data fetch\" or name a directory of MNIST's four files with --data or $VAECTL_DATA")
 	}
 	return data, nil
 }
