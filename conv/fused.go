@@ -14,6 +14,11 @@ type Params struct {
 	ReLU                 bool
 }
 
+// Bound is how far a result of any path is from the exact one at most, in parts of
+// the root mean square of the results, for images and kernels of independent normal
+// numbers in the sizes of the model.
+const Bound = 5e-6
+
 // Fused is the arithmetic of a convolution layer, or of a transposed one,
 // without column matrices: the product reads windows in place from images with a
 // border of zeros, and adds the bias and applies the ReLU, or its mask, as it
