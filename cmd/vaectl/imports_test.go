@@ -16,12 +16,14 @@ import (
 // grid) know nothing of the others.
 var allowed = map[string][]string{
 	"cmd/vaectl": {
-		"grid", "internal/atomicfile", "internal/bench", "internal/catalog", "internal/fetch", "internal/gemm", "internal/imagefile", "internal/isa", "internal/latent",
-		"internal/modelfile", "internal/parallel", "internal/train", "mnist", "nn", "optim",
+		"grid", "internal/atomicfile", "internal/bench", "internal/catalog", "internal/eval", "internal/fetch",
+		"internal/gemm", "internal/imagefile", "internal/isa", "internal/latent", "internal/modelfile",
+		"internal/parallel", "internal/train", "mnist", "nn", "optim",
 	},
 	"internal/bench": {
 		"internal/gemm", "internal/isa", "internal/modelfile", "internal/parallel", "internal/train", "mnist", "nn", "optim",
 	},
+	"internal/eval":       {"internal/parallel", "mnist", "nn"},
 	"internal/train":      {"internal/gemm", "internal/isa", "internal/modelfile", "internal/parallel", "mnist", "nn", "optim"},
 	"internal/catalog":    {"mnist"},
 	"internal/fetch":      {"internal/atomicfile"},

@@ -131,6 +131,7 @@ Data goes to stdout, everything else to stderr. "-" stands for stdin or stdout.`
 		newEncodeCommand(c),
 		newDecodeCommand(c),
 		newDataCommand(c),
+		newEvalCommand(c),
 		newBenchCommand(c),
 	)
 	return root

@@ -32,6 +32,11 @@ func loadModel(c *console, path string, batch int) (*nn.VAE, *parallel.Pool, err
 	if err != nil {
 		return nil, nil, err
 	}
+	return bindModel(c, path, file, batch)
+}
+
+// bindModel prepares what readModel has read from path in the same way.
+func bindModel(c *console, path string, file *modelfile.Model, batch int) (*nn.VAE, *parallel.Pool, error) {
 	model, err := nn.New(train.ModelConfig(file.Config))
 	if err != nil {
 		return nil, nil, fmt.Errorf("building the model of %s: %w", path, err)
