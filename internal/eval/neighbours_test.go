@@ -56,7 +56,7 @@ func TestNearest(t *testing.T) {
 			}
 			return float32(r.NormFloat64())
 		}},
-		{"squares overflow", 100, func(r *rand.Rand) float32 { return 1e30 * float32(r.NormFloat64()) }},
+		{"squares overflow", 100, func(r *rand.Rand) float32 { return 1.5e19 + 1e19*r.Float32() }},
 		{"as few as wanted", 16, func(r *rand.Rand) float32 { return float32(r.NormFloat64()) }},
 	}
 	pool := parallel.New(2)
@@ -139,6 +139,36 @@ func pcScores(t *testing.T, references, images *mnist.Split, dim int) []float32 
 	return z
 }
 
+// The sums are those of whole numbers, bright as the images may be.
+func TestCovarianceIsExact(t *testing.T) {
+	const n, rows, cols, pixels = 2*exactRows + 3, 10, 8, 80 // more than a stripe
+	rng := rand.New(rand.NewPCG(2, 2))
+	s := &mnist.Split{Images: mnist.Images{Rows: rows, Cols: cols}}
+	for range n * pixels {
+		s.Pix = append(s.Pix, byte(253+rng.IntN(3)))
+	}
+	pool := parallel.New(3)
+	defer pool.Close()
+	got, err := covariance(t.Context(), pool, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range pixels {
+		for j := range pixels {
+			both, first, second := 0, 0, 0
+			for _, image := range slices.Collect(slices.Chunk(s.Pix, pixels)) {
+				both += int(image[i]) * int(image[j])
+				first += int(image[i])
+				second += int(image[j])
+			}
+			want := float64(both)/n - float64(first)/n*(float64(second)/n)
+			if got.At(i, j) != want {
+				t.Fatalf("pixels %d and %d: %v, want %v", i, j, got.At(i, j), want)
+			}
+		}
+	}
+}
+
 // The accuracies of a report against stat.PC and the naive search, also where the
 // images are the references and not their own neighbours.
 func TestAccuracy(t *testing.T) {
@@ -205,25 +235,28 @@ func TestAccuracyLeftOut(t *testing.T) {
 	tests := []struct {
 		name               string
 		images, references *mnist.Split
+		own                bool
 		accuracies         int
 		notes              []string
 	}{
-		{"no labels", unlabelled(newImages(9, 6, 4, 1)), newImages(20, 6, 4, 2), 0,
+		{"no labels", unlabelled(newImages(9, 6, 4, 1)), newImages(20, 6, 4, 2), false, 0,
 			[]string{"no accuracy of neighbours: it takes labels of both the training and the measured images"}},
-		{"no labels to learn from", newImages(9, 6, 4, 1), unlabelled(newImages(20, 6, 4, 2)), 0,
+		{"no labels to learn from", newImages(9, 6, 4, 1), unlabelled(newImages(20, 6, 4, 2)), false, 0,
 			[]string{"no accuracy of neighbours: it takes labels of both the training and the measured images"}},
-		{"few references", newImages(9, 6, 4, 1), newImages(14, 6, 4, 2), 2,
+		{"few references", newImages(9, 6, 4, 1), newImages(14, 6, 4, 2), false, 2,
 			[]string{"no accuracy of 15 neighbours: there are 14 to choose from"}},
-		{"enough references", newImages(9, 6, 4, 1), newImages(15, 6, 4, 2), 3, nil},
-		{"more dimensions than pixels", newImages(9, 2, 2, 1), newImages(15, 2, 2, 2), 3, nil},
-		{"large images", newImages(2, 50, 48, 1), newImages(5, 50, 48, 2), 2, []string{
+		{"enough references", newImages(9, 6, 4, 1), newImages(15, 6, 4, 2), false, 3, nil},
+		{"few but itself", newImages(15, 6, 4, 2), newImages(15, 6, 4, 2), true, 2,
+			[]string{"no accuracy of 15 neighbours: there are 14 to choose from"}},
+		{"more dimensions than pixels", newImages(9, 2, 2, 1), newImages(15, 2, 2, 2), false, 3, nil},
+		{"large images", newImages(2, 50, 48, 1), newImages(5, 50, 48, 2), false, 2, []string{
 			"no accuracy of 15 neighbours: there are 5 to choose from",
 			"no PCA to compare with: images have more than 2304 pixels",
 		}},
 	}
 	for _, tt := range tests {
 		model, pool := newModel(t, nn.Config{Height: tt.images.Rows, Width: tt.images.Cols, LatentDim: 5, Noise: nn.BookNoise}, 1, 1, 4)
-		r, err := Run(t.Context(), Options{Model: model, Pool: pool, Images: tt.images, References: tt.references}, func(string) {})
+		r, err := Run(t.Context(), Options{Model: model, Pool: pool, Images: tt.images, References: tt.references, Own: tt.own}, func(string) {})
 		if err != nil || len(r.Accuracy) != tt.accuracies || !slices.Equal(r.Notes, tt.notes) {
 			t.Errorf("%s: %+v, %v", tt.name, r, err)
 		}
