@@ -143,8 +143,8 @@ func runEval(ctx context.Context, c *console, o evalOptions) error {
 		fmt.Fprintf(c.err, "note: %s\n", note)
 	}
 	if report.Collapse != eval.NoCollapse {
-		fmt.Fprintf(c.err, "warning: posterior collapse: %d of %d latent dimensions active; train with a smaller --kl-weight or fewer dimensions\n",
-			report.Active, e.LatentDim)
+		fmt.Fprintf(c.err, "warning: posterior collapse: %d of %s active; train with a smaller --kl-weight or fewer dimensions\n",
+			report.Active, dimensions(e.LatentDim))
 	}
 	err = writeOutput(c, o.output, false, func(w io.Writer) error {
 		if o.json {

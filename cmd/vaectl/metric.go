@@ -124,7 +124,7 @@ func printEvaluation(w io.Writer, e *evaluation) error {
 		pixels = "binarized at 0.5"
 	}
 	fmt.Fprintf(&out, "%s, %s: %s images, pixels %s\n", e.Data, e.Split, thousands(e.Images), pixels)
-	fmt.Fprintf(&out, "model: %d latent dimensions, %s noise, KL weight %v; draws from seed %d\n", e.LatentDim, e.Noise, e.KLWeight, e.Seed)
+	fmt.Fprintf(&out, "model: %s, %s noise, KL weight %v; draws from seed %d\n", dimensions(e.LatentDim), e.Noise, e.KLWeight, e.Seed)
 
 	row := func(name, what, value, se string) {
 		fmt.Fprintf(&out, "  %-20s %-32s %10s %9s\n", name, what, value, se)
@@ -154,8 +154,8 @@ func printEvaluation(w io.Writer, e *evaluation) error {
 			}
 		}
 	}
-	fmt.Fprintf(&out, "\n%d of %d latent dimensions active (variance of z_mean above %v); collapse: %s\n",
-		e.Active, e.LatentDim, eval.ActiveVariance, e.Collapse)
+	fmt.Fprintf(&out, "\n%d of %s active (variance of z_mean above %v); collapse: %s\n",
+		e.Active, dimensions(e.LatentDim), eval.ActiveVariance, e.Collapse)
 	fmt.Fprintf(&out, "  %9s %9s %9s", "dimension", "variance", "kl_nats")
 	for _, p := range eval.QuantileLevels {
 		fmt.Fprintf(&out, " %8s", percent(p, 0))
@@ -170,6 +170,13 @@ func printEvaluation(w io.Writer, e *evaluation) error {
 	}
 	_, err := io.WriteString(w, out.String())
 	return err
+}
+
+func dimensions(n int) string {
+	if n == 1 {
+		return "1 latent dimension"
+	}
+	return fmt.Sprintf("%d latent dimensions", n)
 }
 
 func decimals(x float64, digits int) string { return strconv.FormatFloat(x, 'f', digits, 64) }
