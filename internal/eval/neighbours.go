@@ -13,9 +13,9 @@ import (
 // Neighbours finds the nearest of a set of points by Euclidean distance, exactly.
 //
 // A matrix product gives all distances to rounding; those near enough to matter
-// are then computed again in float64. In the few dimensions where a k-d tree is
-// faster both take well under a second, and in 16 a tree visits nearly all of its
-// points: gonum's took 68 s where this takes one.
+// are then computed again in float64. A k-d tree is faster in two or three
+// dimensions, where this takes a few seconds for 10,000 queries among 60,000
+// points; in 16 a tree visits nearly all of its points, and this takes no longer.
 type Neighbours struct {
 	points []float32 // [n, dim]
 	dim    int

@@ -14,7 +14,7 @@ import (
 )
 
 // MaxPixels is the largest image whose principal components are computed: their
-// time grows with the cube of the pixels, from two seconds at 784.
+// time grows with the cube of the pixels, and memory with the square.
 const MaxPixels = 48 * 48
 
 // exactRows images of bytes have scalar products below 2^24, so that float32
