@@ -11,7 +11,7 @@ import (
 // The terms of single images, put together, are the losses of the batch.
 func TestTermsOfImagesMakeTheLosses(t *testing.T) {
 	for _, noise := range []Noise{BookNoise, StandardNoise} {
-		c := Config{Height: 6, Width: 8, LatentDim: 3, Noise: noise, KLWeight: 0.7}
+		c := Config{Height: 6, Width: 8, LatentDim: 3, Noise: noise, KLWeight: 0.7, Convolution: Winograd}
 		const n = 5
 		v := newVAE(t, c, isa.Best(), 2, n)
 		rng := rand.New(rand.NewPCG(3, 4))

@@ -48,7 +48,7 @@ func TestBoundsByDefinition(t *testing.T) {
 	for _, noise := range []nn.Noise{nn.BookNoise, nn.StandardNoise} {
 		for _, d := range []int{1, 3} {
 			const n, seed, samples, height, width = 7, 11, 5, 4, 2
-			model, _ := newModel(t, nn.Config{Height: height, Width: width, LatentDim: d, Noise: noise, KLWeight: 0.3}, 2, 1, 4)
+			model, _ := newModel(t, nn.Config{Height: height, Width: width, LatentDim: d, Noise: noise, KLWeight: 0.3, Convolution: nn.Winograd}, 2, 1, 4)
 			images := newImages(n, height, width, 3)
 			c, err := Encode(t.Context(), model, images)
 			if err != nil {
@@ -133,7 +133,7 @@ func TestBoundsByDefinition(t *testing.T) {
 func TestBoundsByQuadrature(t *testing.T) {
 	for _, noise := range []nn.Noise{nn.BookNoise, nn.StandardNoise} {
 		const n, samples, step, limit = 4, 4000, 0.02, 8.0
-		model, _ := newModel(t, nn.Config{Height: 4, Width: 2, LatentDim: 1, Noise: noise, KLWeight: 1}, 2, 1, 32)
+		model, _ := newModel(t, nn.Config{Height: 4, Width: 2, LatentDim: 1, Noise: noise, KLWeight: 1, Convolution: nn.Winograd}, 2, 1, 32)
 		images := Binarize(newImages(n, 4, 2, 3))
 		c, err := Encode(t.Context(), model, images)
 		if err != nil {

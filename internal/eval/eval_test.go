@@ -53,7 +53,7 @@ func TestRunIsTheSameWhateverTheWorkers(t *testing.T) {
 	images, references := newImages(61, 8, 6, 1), newImages(90, 8, 6, 2)
 	var first *Report
 	for _, tt := range []struct{ workers, batch int }{{1, 32}, {2, 7}, {3, 61}} {
-		model, pool := newModel(t, nn.Config{Height: 8, Width: 6, LatentDim: 3, Noise: nn.BookNoise, KLWeight: 1}, 1.5, tt.workers, tt.batch)
+		model, pool := newModel(t, nn.Config{Height: 8, Width: 6, LatentDim: 3, Noise: nn.BookNoise, KLWeight: 1, Convolution: nn.Winograd}, 1.5, tt.workers, tt.batch)
 		got, err := Run(t.Context(), Options{
 			Model: model, Pool: pool, Images: images, References: references, Samples: 3, Seed: 5,
 		}, func(string) {})
@@ -75,7 +75,7 @@ func TestRunIsTheSameWhateverTheWorkers(t *testing.T) {
 // A model that ignores its input: q is the prior and every pixel has probability
 // one half, so all bounds are known exactly. exp(-1109) is zero in float64.
 func TestZeroWeights(t *testing.T) {
-	model, pool := newModel(t, nn.Config{Height: 40, Width: 40, LatentDim: 2, Noise: nn.BookNoise, KLWeight: 1}, 0, 2, 4)
+	model, pool := newModel(t, nn.Config{Height: 40, Width: 40, LatentDim: 2, Noise: nn.BookNoise, KLWeight: 1, Convolution: nn.Winograd}, 0, 2, 4)
 	r, err := Run(t.Context(), Options{Model: model, Pool: pool, Images: newImages(6, 40, 40, 1), Samples: 50}, func(string) {})
 	if err != nil {
 		t.Fatal(err)
@@ -113,7 +113,7 @@ func TestCollapse(t *testing.T) {
 }
 
 func TestDimensions(t *testing.T) {
-	model, _ := newModel(t, nn.Config{Height: 2, Width: 2, LatentDim: 2, Noise: nn.BookNoise}, 1, 1, 1)
+	model, _ := newModel(t, nn.Config{Height: 2, Width: 2, LatentDim: 2, Noise: nn.BookNoise, Convolution: nn.Winograd}, 1, 1, 1)
 	c := &Codes{model: model, images: newImages(101, 2, 2, 1)}
 	for i := range 101 {
 		c.Mean = append(c.Mean, float32((i*37)%101)/100, 0.5) // 0, 0.01 ... 1 in some order
@@ -139,7 +139,7 @@ func TestDimensions(t *testing.T) {
 }
 
 func TestRunErrors(t *testing.T) {
-	config := nn.Config{Height: 4, Width: 4, LatentDim: 2, Noise: nn.BookNoise, KLWeight: 1}
+	config := nn.Config{Height: 4, Width: 4, LatentDim: 2, Noise: nn.BookNoise, KLWeight: 1, Convolution: nn.Winograd}
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
 	tests := []struct {

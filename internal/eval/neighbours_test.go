@@ -173,7 +173,7 @@ func TestCovarianceIsExact(t *testing.T) {
 // images are the references and not their own neighbours.
 func TestAccuracy(t *testing.T) {
 	const dim = 2
-	model, pool := newModel(t, nn.Config{Height: 6, Width: 4, LatentDim: dim, Noise: nn.BookNoise}, 1, 2, 16)
+	model, pool := newModel(t, nn.Config{Height: 6, Width: 4, LatentDim: dim, Noise: nn.BookNoise, Convolution: nn.Winograd}, 1, 2, 16)
 	references := newImages(2*exactRows+70, 6, 4, 1) // more than one block of exact sums
 	for _, own := range []bool{false, true} {
 		images := newImages(80, 6, 4, 2)
@@ -255,7 +255,7 @@ func TestAccuracyLeftOut(t *testing.T) {
 		}},
 	}
 	for _, tt := range tests {
-		model, pool := newModel(t, nn.Config{Height: tt.images.Rows, Width: tt.images.Cols, LatentDim: 5, Noise: nn.BookNoise}, 1, 1, 4)
+		model, pool := newModel(t, nn.Config{Height: tt.images.Rows, Width: tt.images.Cols, LatentDim: 5, Noise: nn.BookNoise, Convolution: nn.Winograd}, 1, 1, 4)
 		r, err := Run(t.Context(), Options{Model: model, Pool: pool, Images: tt.images, References: tt.references, Own: tt.own}, func(string) {})
 		if err != nil || len(r.Accuracy) != tt.accuracies || !slices.Equal(r.Notes, tt.notes) {
 			t.Errorf("%s: %+v, %v", tt.name, r, err)
