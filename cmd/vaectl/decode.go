@@ -91,7 +91,7 @@ func readLatents(ctx context.Context, c *console, path string, model *nn.VAE, z 
 		return nil, fmt.Errorf("reading latent vectors: %w", err)
 	}
 	defer in.Close()
-	rows, err := latent.NewReader(in, model.LatentDim)
+	rows, err := latent.NewReader(in, "", model.LatentDim)
 	if err != nil {
 		return nil, fmt.Errorf("reading latent vectors from %s: %w", name, err)
 	}

@@ -57,7 +57,7 @@ func runEncode(ctx context.Context, c *console, o encodeOptions, files []string)
 	}
 	defer pool.Close()
 	return writeOutput(c, o.output, false, func(w io.Writer) error {
-		rows, err := latent.NewCSVWriter(w, model.LatentDim, o.logVar)
+		rows, err := latent.NewWriter(w, latent.CSV, model.LatentDim, o.logVar)
 		if err != nil {
 			return err
 		}
