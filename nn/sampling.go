@@ -27,6 +27,12 @@ func (n Noise) half() (float64, error) {
 	return 0, fmt.Errorf("noise %q: must be %q or %q", string(n), BookNoise, StandardNoise)
 }
 
+// Reparametrize overwrites z with what the noise eps draws from the posterior
+// that Encode gave; all are [n, LatentDim].
+func (v *VAE) Reparametrize(z, zMean, zLogVar, eps []float32) {
+	reparametrize(z, zMean, zLogVar, eps, v.exponent)
+}
+
 // reparametrize computes z = mean + exp(factor * logVar) * eps.
 func reparametrize(z, mean, logVar, eps []float32, factor float64) {
 	for i := range z {

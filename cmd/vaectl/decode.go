@@ -5,111 +5,118 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 
 	"github.com/spf13/cobra"
 
-	"vaectl/grid"
 	"vaectl/internal/latent"
-	"vaectl/nn"
 )
 
 type decodeOptions struct {
-	model, output string
-	cols, scale   int
+	model, from string
+	pictures    pictureOptions
 }
 
 func newDecodeCommand(c *console) *cobra.Command {
-	o := decodeOptions{scale: 1}
+	o := decodeOptions{from: "auto"}
 	cmd := &cobra.Command{
 		Use:   "decode [FILE...]",
 		Short: "Map latent vectors to images",
 		Long: `Map latent vectors to images.
 
-Reads CSV with a header that names the columns z_1, z_2, ... (as encode writes
-it), or bare rows of numbers separated by commas, tabs or spaces; stdin where no
-file or "-" is named. Writes one PNG: the image, or a sheet of several in the
-order of the rows.`,
+Reads the formats that encode writes, and bare rows of numbers between commas,
+tabs or spaces; stdin where no file or "-" is named. The first bytes tell which
+it is, --from insists. The formats:
+
+  csv, tsv  with a header that names the columns z_1, z_2, ...; id and label may
+            be missing, other columns are passed over
+  ndjson    objects with the array z, and id and label where they are there; they
+            may span lines, as jq prints them
+  npy       NumPy's array file, little-endian float32 or float64 in C order,
+            [rows][d], or [d], which is one row
+  numbers   bare rows
+
+` + pictureHelp,
 		Example: `  echo 0.5,-1 | vaectl decode > digit.png
-  vaectl encode digits/*.png | vaectl decode --cols 10 > again.png`,
+  echo 0.5,-1 | vaectl decode --preview
+  vaectl encode digits/*.png | vaectl decode --cols 10 > again.png
+  vaectl encode digits/*.png | vaectl decode --out-dir again
+  vaectl encode digits/*.png | vaectl decode --format idx | vaectl encode`,
 		RunE: func(cmd *cobra.Command, files []string) error {
 			return runDecode(cmd.Context(), c, o, files)
 		},
 	}
 	f := cmd.Flags()
 	modelFlag(f, &o.model, c)
-	outputFlag(f, &o.output)
-	intFlag(f, &o.cols, "cols", 0, math.MaxInt32, "images in a row of the sheet; 0 makes it nearly square")
-	intFlag(f, &o.scale, "scale", 1, grid.MaxScale, "enlarge each pixel `N` times")
+	choiceFlag(f, &o.from, "from", append([]string{"auto", string(latent.Numbers)}, latent.Formats()...), "format of the rows")
+	pictureFlags(f, &o.pictures)
+	choiceFlag(f, &o.pictures.format, "format", pictureFormats(), "format of the images")
 	return cmd
 }
 
 func runDecode(ctx context.Context, c *console, o decodeOptions, files []string) error {
-	if len(files) == 0 {
-		if isTerminal(c.in) {
-			return &hintError{usagef("no latent vectors: name files, or pipe rows to stdin"), `"vaectl decode --help" shows how`}
-		}
-		files = []string{"-"}
+	if err := o.pictures.check(); err != nil {
+		return err
+	}
+	files, err := inputFiles(c, files, "latent vectors", "vaectl decode")
+	if err != nil {
+		return err
 	}
 	model, pool, err := loadModel(c, o.model, batchSize)
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
-	var z []float32
-	for _, path := range files {
-		if z, err = readLatents(ctx, c, path, model, z); err != nil {
-			return err
-		}
+	rows := &latentFiles{ctx: ctx, c: c, dim: model.LatentDim, files: files}
+	if o.from != "auto" {
+		rows.format = latent.Format(o.from)
 	}
-	n := len(z) / model.LatentDim
-	if o.cols == 0 {
-		o.cols = int(math.Ceil(math.Sqrt(float64(n))))
-	}
-	sheet, err := grid.NewSheet(n, min(o.cols, n), model.Height, model.Width, o.scale)
-	if err != nil {
-		return fmt.Errorf("laying out %d images: %w", n, err)
-	}
-	p := make([]float32, batchSize*model.Pixels())
-	for first := 0; first < n; first += batchSize {
-		if ctx.Err() != nil {
-			return &interruptedError{"while decoding"}
-		}
-		batch := z[first*model.LatentDim : min(first+batchSize, n)*model.LatentDim]
-		model.Decode(p, batch)
-		for i := range len(batch) / model.LatentDim {
-			sheet.Set(first+i, p[i*model.Pixels():][:model.Pixels()])
-		}
-	}
-	return writePNG(c, o.output, sheet.Image())
+	return o.pictures.write(ctx, c, model, rows)
 }
 
-// readLatents appends the rows of one file to z [n, LatentDim].
-func readLatents(ctx context.Context, c *console, path string, model *nn.VAE, z []float32) ([]float32, error) {
-	in, name, err := openInput(c, path)
-	if err != nil {
-		return nil, fmt.Errorf("reading latent vectors: %w", err)
-	}
-	defer in.Close()
-	rows, err := latent.NewReader(in, "", model.LatentDim)
-	if err != nil {
-		return nil, fmt.Errorf("reading latent vectors from %s: %w", name, err)
-	}
-	var row latent.Row
+// latentFiles is a latent.Reader of the rows of files one after another.
+type latentFiles struct {
+	ctx    context.Context
+	c      *console
+	format latent.Format // "" if the bytes are to tell
+	dim    int
+	files  []string // still to be read
+
+	file io.Closer
+	name string
+	rows latent.Reader // nil between two files
+}
+
+func (l *latentFiles) Read(row *latent.Row) error {
 	for {
-		err := rows.Read(&row)
-		if errors.Is(err, io.EOF) {
-			return z, nil
+		if l.rows == nil {
+			if len(l.files) == 0 {
+				return io.EOF
+			}
+			if err := l.open(l.files[0]); err != nil {
+				return err
+			}
+			l.files = l.files[1:]
 		}
-		if err != nil {
-			return nil, fmt.Errorf("reading latent vectors from %s: %w", name, err)
+		err := l.rows.Read(row)
+		switch {
+		case err == nil:
+			return nil
+		case !errors.Is(err, io.EOF):
+			return readingError("latent vectors", l.name, err)
 		}
-		if len(z)/model.LatentDim*model.Pixels() > grid.MaxPixels {
-			return nil, fmt.Errorf("reading latent vectors from %s: too many for one picture of at most %d pixels", name, grid.MaxPixels)
-		}
-		z = append(z, row.Z...)
-		if ctx.Err() != nil {
-			return nil, &interruptedError{"while reading latent vectors from " + name}
-		}
+		l.file.Close()
+		l.rows = nil
 	}
+}
+
+func (l *latentFiles) open(path string) error {
+	in, name, err := openInput(l.ctx, l.c, path)
+	if err != nil {
+		return fmt.Errorf("reading latent vectors: %w", err)
+	}
+	l.file, l.name = in, name
+	if l.rows, err = latent.NewReader(in, l.format, l.dim); err != nil {
+		return readingError("latent vectors", name, err)
+	}
+	return nil
 }

@@ -10,6 +10,7 @@ type gridOptions struct {
 	model, output string
 	spec          grid.Spec
 	scale         int
+	preview       bool
 }
 
 // batchSize is the number of images that encode, decode and grid pass through
@@ -29,6 +30,7 @@ are the normal distribution's quantiles of n probabilities spaced evenly from
 --lo to --hi: z_1 grows to the right, z_2 grows downwards.`,
 		Example: `  vaectl grid --n 15 > manifold.png
   vaectl grid --n 30 --lo 0.01 --hi 0.99 --y-up -o wide.png
+  vaectl grid --preview                                 # in the terminal
   vaectl grid --axes 2,5 --at 0,0,1.5,0,0 > slice.png   # latent dimension 5`,
 		Args: args(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error { return runGrid(c, o) },
@@ -42,6 +44,7 @@ are the normal distribution's quantiles of n probabilities spaced evenly from
 	floatFlag(f, &o.spec.Hi, "hi", probability, "a probability between 0 and 1", "probability of the last quantile")
 	f.BoolVar(&o.spec.YUp, "y-up", false, "let z_2 grow upwards")
 	intFlag(f, &o.scale, "scale", 1, grid.MaxScale, "enlarge each pixel `N` times")
+	previewFlag(f, &o.preview)
 	axesFlag(f, &o.spec.Axes, "axes", "latent dimensions that grow to the right and down (default 1,2)")
 	floatsFlag(f, &o.spec.At, "at", "point that the grid runs through: all latent dimensions (default 0,0,...)")
 	return cmd
@@ -50,6 +53,14 @@ are the normal distribution's quantiles of n probabilities spaced evenly from
 func runGrid(c *console, o gridOptions) error {
 	if !(o.spec.Lo < o.spec.Hi) {
 		return usagef("--lo %v and --hi %v: --lo must be below --hi", o.spec.Lo, o.spec.Hi)
+	}
+	if err := checkPreview(o.preview, o.output); err != nil {
+		return err
+	}
+	if !o.preview {
+		if err := refuseTerminal(c, o.output); err != nil {
+			return err
+		}
 	}
 	model, pool, err := loadModel(c, o.model, batchSize)
 	if err != nil {
@@ -75,5 +86,5 @@ func runGrid(c *console, o gridOptions) error {
 		}
 		first += n
 	}
-	return writePNG(c, o.output, sheet.Image())
+	return showPicture(c, o.output, o.preview, sheet.Image())
 }

@@ -17,8 +17,8 @@ import (
 var allowed = map[string][]string{
 	"cmd/vaectl": {
 		"grid", "internal/atomicfile", "internal/bench", "internal/catalog", "internal/eval", "internal/fetch",
-		"internal/gemm", "internal/imagefile", "internal/isa", "internal/latent", "internal/modelfile",
-		"internal/parallel", "internal/train", "mnist", "nn", "optim",
+		"internal/gemm", "internal/imagefile", "internal/isa", "internal/latent", "internal/modelfile", "internal/npy",
+		"internal/parallel", "internal/spool", "internal/termimage", "internal/train", "mnist", "nn", "optim",
 	},
 	"internal/bench": {
 		"internal/gemm", "internal/isa", "internal/modelfile", "internal/parallel", "internal/train", "mnist", "nn", "optim",
@@ -33,6 +33,7 @@ var allowed = map[string][]string{
 	"internal/npy":        {"internal/spool"},
 	"internal/spool":      {},
 	"internal/atomicfile": {},
+	"internal/termimage":  {},
 	"nn":                  {"conv", "internal/gemm", "internal/isa", "internal/parallel", "internal/vec"},
 	"conv":                {"internal/gemm", "internal/parallel", "internal/vec"},
 	"internal/gemm":       {"internal/isa"},

@@ -132,6 +132,7 @@ Data goes to stdout, everything else to stderr. "-" stands for stdin or stdout.`
 		newDecodeCommand(c),
 		newDataCommand(c),
 		newEvalCommand(c),
+		newSampleCommand(c),
 		newBenchCommand(c),
 	)
 	return root

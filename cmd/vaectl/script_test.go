@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"image"
 	"image/color"
+	"image/jpeg"
 	"image/png"
 	"io"
 	"os"
@@ -60,6 +61,9 @@ func TestScripts(t *testing.T) {
 			"pngsize": pngsize,
 			"clean":   clean,
 			"json":    validJSON,
+			"join":    join,
+			"prefix":  prefix,
+			"tty":     onTerminal,
 		},
 	})
 }
@@ -145,7 +149,8 @@ func mkidx(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(mnist.WriteImages(f, m))
 }
 
-// mkpng writes "mkpng FILE WIDTH HEIGHT", a vertical stroke on a dark ground.
+// mkpng writes "mkpng FILE WIDTH HEIGHT", a vertical stroke on a dark ground, as
+// JPEG if the name ends so.
 func mkpng(ts *testscript.TestScript, _ bool, args []string) {
 	w, h := number(ts, args[1]), number(ts, args[2])
 	img := image.NewGray(image.Rect(0, 0, w, h))
@@ -156,6 +161,10 @@ func mkpng(ts *testscript.TestScript, _ bool, args []string) {
 	f, err := os.Create(ts.MkAbs(args[0]))
 	ts.Check(err)
 	defer f.Close()
+	if filepath.Ext(args[0]) == ".jpg" {
+		ts.Check(jpeg.Encode(f, img, nil))
+		return
+	}
 	ts.Check(png.Encode(f, img))
 }
 
@@ -257,6 +266,22 @@ func clean(ts *testscript.TestScript, _ bool, args []string) {
 func validJSON(ts *testscript.TestScript, _ bool, args []string) {
 	if !json.Valid([]byte(ts.ReadFile(args[0]))) {
 		ts.Fatalf("%s is not JSON", args[0])
+	}
+}
+
+// join writes "join FILE PARTS...", the parts one after another.
+func join(ts *testscript.TestScript, _ bool, args []string) {
+	var whole []byte
+	for _, part := range args[1:] {
+		whole = append(whole, ts.ReadFile(part)...)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), whole, 0o666))
+}
+
+// prefix fails unless the second file begins with the first: "prefix A B".
+func prefix(ts *testscript.TestScript, _ bool, args []string) {
+	if !strings.HasPrefix(ts.ReadFile(args[1]), ts.ReadFile(args[0])) {
+		ts.Fatalf("%s does not begin with %s", args[1], args[0])
 	}
 }
 

@@ -16,27 +16,42 @@ type splitOptions struct {
 	limit       int
 }
 
-// splitFlags adds --data, --split and --limit.
+// splitFlags adds --data, --split and --limit for a command that always looks at
+// a data set.
 func splitFlags(fs *pflag.FlagSet, o *splitOptions) {
 	*o = splitOptions{data: "auto", split: "val"}
+	o.flags(fs)
+}
+
+// flags adds them with o's values as defaults.
+func (o *splitOptions) flags(fs *pflag.FlagSet) {
 	fs.StringVar(&o.data, "data", o.data, "`auto`, sample, or a directory of IDX files")
 	choiceFlag(fs, &o.split, "split", []string{"train", "val"}, "half of the data set")
-	intFlag(fs, &o.limit, "limit", 0, math.MaxInt32, "use the first `N` images of the split; 0 takes all")
+	intFlag(fs, &o.limit, "limit", 0, math.MaxInt32, "use the first `N` images; 0 takes all")
 }
 
 // open returns the chosen images, and the data set that they are part of. They
 // must have the size that the model takes.
 func (o splitOptions) open(c *console, height, width int) (*mnist.Dataset, *mnist.Split, error) {
+	data, split, err := o.choose(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	if split.Rows != height || split.Cols != width {
+		return nil, nil, fmt.Errorf("opening the data: images are %dx%d (height x width): the model takes %dx%d",
+			split.Rows, split.Cols, height, width)
+	}
+	return data, split, nil
+}
+
+// choose does the same for images of any size.
+func (o splitOptions) choose(c *console) (*mnist.Dataset, *mnist.Split, error) {
 	data, fellBack, err := mnist.Open(o.data, mnist.SystemEnv())
 	if err != nil {
 		return nil, nil, fmt.Errorf("opening the data: %w", err)
 	}
 	if fellBack {
 		fmt.Fprintln(c.err, "using the built-in sample of 10,000 digits; for all 70,000 name a directory of MNIST's four files with --data or $VAECTL_DATA")
-	}
-	if data.Train.Rows != height || data.Train.Cols != width {
-		return nil, nil, fmt.Errorf("opening the data: images are %dx%d (height x width): the model takes %dx%d",
-			data.Train.Rows, data.Train.Cols, height, width)
 	}
 	split := data.Train
 	if o.split == "val" {
