@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"text/tabwriter"
 	"time"
 
@@ -36,16 +37,7 @@ func (b *epochBar) update(p train.Progress) {
 	if b.bar == nil || p.Validating != b.phase {
 		b.clear()
 		b.phase = p.Validating
-		b.bar = progressbar.NewOptions(p.Total,
-			progressbar.OptionSetWriter(b.c.err),
-			progressbar.OptionSetWidth(24),
-			progressbar.OptionShowCount(),
-			progressbar.OptionShowIts(),
-			progressbar.OptionSetItsString("samples"),
-			progressbar.OptionSetPredictTime(true),
-			progressbar.OptionThrottle(100*time.Millisecond),
-			progressbar.OptionClearOnFinish(),
-		)
+		b.bar = newBar(b.c.err, p.Total, columns(b.c.err, b.c.getenv))
 	}
 	name := "loss"
 	if p.Validating {
@@ -54,6 +46,36 @@ func (b *epochBar) update(p train.Progress) {
 	b.bar.Describe(fmt.Sprintf("epoch %d/%d %s %.4f", p.Epoch, p.Epochs, name, p.Mean.Loss))
 	// The bar is decoration: a terminal that went away must not end a training.
 	_ = b.bar.Set(p.Samples)
+}
+
+// newBar returns a bar for a terminal of the given width. What does not fit is
+// left out: first the samples a second, then their count and the time.
+func newBar(w io.Writer, total, columns int) *progressbar.ProgressBar {
+	count := 2*len(strconv.Itoa(total)) + len(" (/)")
+	const (
+		label = len("epoch 10000/10000 val_loss 0.1234") + len("  100% || ")
+		times = len("[10h10m10s:10h10m10s]")
+		rate  = len(", 100000 samples/min")
+	)
+	left := columns - 1 - label // a full line would wrap
+	timed := left >= count+times
+	options := []progressbar.Option{
+		progressbar.OptionSetWriter(w),
+		progressbar.OptionThrottle(100 * time.Millisecond),
+		progressbar.OptionClearOnFinish(),
+		progressbar.OptionSetPredictTime(timed),
+		progressbar.OptionSetElapsedTime(timed),
+	}
+	if timed {
+		left -= count + times
+		options = append(options, progressbar.OptionShowCount())
+	}
+	if timed && left >= rate {
+		left -= rate
+		options = append(options, progressbar.OptionShowIts(), progressbar.OptionSetItsString("samples"))
+	}
+	options = append(options, progressbar.OptionSetWidth(max(1, min(left, 40))))
+	return progressbar.NewOptions(total, options...)
 }
 
 // clear removes the bar from the screen.
