@@ -34,6 +34,7 @@ var allowed = map[string][]string{
 	"internal/spool":      {},
 	"internal/atomicfile": {},
 	"internal/termimage":  {},
+	"internal/animation":  {},
 	"internal/imagetest":  {},
 	"nn":                  {"conv", "internal/gemm", "internal/isa", "internal/parallel", "internal/vec"},
 	"conv":                {"internal/gemm", "internal/parallel", "internal/vec"},
