@@ -34,6 +34,7 @@ var allowed = map[string][]string{
 	"internal/spool":      {},
 	"internal/atomicfile": {},
 	"internal/termimage":  {},
+	"internal/chart":      {"internal/modelfile"},
 	"internal/animation":  {},
 	"internal/imagetest":  {},
 	"nn":                  {"conv", "internal/gemm", "internal/isa", "internal/parallel", "internal/vec"},
