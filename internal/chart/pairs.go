@@ -25,7 +25,7 @@ func Pairs(title string, pairs []Pair) (*Figure, error) {
 	if len(pairs) == 0 {
 		return nil, errors.New("no images to draw")
 	}
-	const gap, head, caption = vg.Length(6), vg.Length(26), vg.Length(16)
+	const gap, head, caption = vg.Length(10), vg.Length(26), vg.Length(16)
 	size := pairs[0].Original.Bounds().Size()
 	side := max(size.X, size.Y)
 	scale := max(64/side, 1) // points to a pixel of the image, a whole number so that its edges stay sharp
