@@ -24,6 +24,7 @@ var allowed = map[string][]string{
 		"internal/gemm", "internal/isa", "internal/modelfile", "internal/parallel", "internal/train", "mnist", "nn", "optim",
 	},
 	"internal/eval":       {"internal/parallel", "mnist", "nn"},
+	"internal/steer":      {},
 	"internal/train":      {"internal/gemm", "internal/isa", "internal/modelfile", "internal/parallel", "mnist", "nn", "optim"},
 	"internal/catalog":    {"mnist"},
 	"internal/fetch":      {"internal/atomicfile"},
