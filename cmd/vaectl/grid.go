@@ -1,9 +1,13 @@
 package main
 
 import (
+	"image"
+
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"vaectl/grid"
+	"vaectl/nn"
 )
 
 type gridOptions struct {
@@ -39,9 +43,7 @@ are the normal distribution's quantiles of n probabilities spaced evenly from
 	modelFlag(f, &o.model, c)
 	outputFlag(f, &o.output)
 	intFlag(f, &o.spec.N, "n", 1, grid.MaxN, "images along each side")
-	probability := func(x float64) bool { return 0 < x && x < 1 }
-	floatFlag(f, &o.spec.Lo, "lo", probability, "a probability between 0 and 1", "probability of the first quantile")
-	floatFlag(f, &o.spec.Hi, "hi", probability, "a probability between 0 and 1", "probability of the last quantile")
+	quantileFlags(f, &o.spec.Lo, &o.spec.Hi)
 	f.BoolVar(&o.spec.YUp, "y-up", false, "let z_2 grow upwards")
 	intFlag(f, &o.scale, "scale", 1, grid.MaxScale, "enlarge each pixel `N` times")
 	previewFlag(f, &o.preview)
@@ -50,9 +52,24 @@ are the normal distribution's quantiles of n probabilities spaced evenly from
 	return cmd
 }
 
+// quantileFlags adds --lo and --hi, with the defaults that they hold.
+func quantileFlags(fs *pflag.FlagSet, lo, hi *float64) {
+	probability := func(x float64) bool { return 0 < x && x < 1 }
+	floatFlag(fs, lo, "lo", probability, "a probability between 0 and 1", "probability of the first quantile")
+	floatFlag(fs, hi, "hi", probability, "a probability between 0 and 1", "probability of the last quantile")
+}
+
+// checkQuantiles tells whether --lo and --hi go together.
+func checkQuantiles(lo, hi float64) error {
+	if !(lo < hi) {
+		return usagef("--lo %v and --hi %v: --lo must be below --hi", lo, hi)
+	}
+	return nil
+}
+
 func runGrid(c *console, o gridOptions) error {
-	if !(o.spec.Lo < o.spec.Hi) {
-		return usagef("--lo %v and --hi %v: --lo must be below --hi", o.spec.Lo, o.spec.Hi)
+	if err := checkQuantiles(o.spec.Lo, o.spec.Hi); err != nil {
+		return err
 	}
 	if err := checkPreview(o.preview, o.output); err != nil {
 		return err
@@ -67,14 +84,24 @@ func runGrid(c *console, o gridOptions) error {
 		return err
 	}
 	defer pool.Close()
-	o.spec.Latent = model.LatentDim
-	g, err := grid.New(o.spec)
+	sheet, err := decodeGrid(model, o.spec, o.scale)
 	if err != nil {
-		return &usageError{err}
+		return err
 	}
-	sheet, err := grid.NewSheet(g.Len(), g.Cols(), model.Height, model.Width, o.scale)
+	return showPicture(c, o.output, o.preview, sheet)
+}
+
+// decodeGrid draws the manifold that spec describes, whatever it says of the
+// model's latent dimensions.
+func decodeGrid(model *nn.VAE, spec grid.Spec, scale int) (*image.Gray, error) {
+	spec.Latent = model.LatentDim
+	g, err := grid.New(spec)
 	if err != nil {
-		return &usageError{err}
+		return nil, &usageError{err}
+	}
+	sheet, err := grid.NewSheet(g.Len(), g.Cols(), model.Height, model.Width, scale)
+	if err != nil {
+		return nil, &usageError{err}
 	}
 	z := make([]float32, batchSize*model.LatentDim)
 	p := make([]float32, batchSize*model.Pixels())
@@ -86,5 +113,5 @@ func runGrid(c *console, o gridOptions) error {
 		}
 		first += n
 	}
-	return showPicture(c, o.output, o.preview, sheet.Image())
+	return sheet.Image(), nil
 }

@@ -16,9 +16,10 @@ import (
 // grid) know nothing of the others.
 var allowed = map[string][]string{
 	"cmd/vaectl": {
-		"grid", "internal/atomicfile", "internal/bench", "internal/catalog", "internal/eval", "internal/fetch",
-		"internal/gemm", "internal/imagefile", "internal/isa", "internal/latent", "internal/modelfile", "internal/npy",
-		"internal/parallel", "internal/spool", "internal/termimage", "internal/train", "mnist", "nn", "optim",
+		"grid", "internal/animation", "internal/atomicfile", "internal/bench", "internal/catalog", "internal/chart",
+		"internal/eval", "internal/fetch", "internal/gemm", "internal/imagefile", "internal/isa", "internal/latent",
+		"internal/modelfile", "internal/npy", "internal/parallel", "internal/spool", "internal/steer",
+		"internal/termimage", "internal/train", "mnist", "nn", "optim",
 	},
 	"internal/bench": {
 		"internal/gemm", "internal/isa", "internal/modelfile", "internal/parallel", "internal/train", "mnist", "nn", "optim",

@@ -132,6 +132,10 @@ Data goes to stdout, everything else to stderr. "-" stands for stdin or stdout.`
 		newDecodeCommand(c),
 		newDataCommand(c),
 		newEvalCommand(c),
+		newInterpolateCommand(c),
+		newTraverseCommand(c),
+		newConceptCommand(c),
+		newPlotCommand(c),
 		newSampleCommand(c),
 		newBenchCommand(c),
 	)

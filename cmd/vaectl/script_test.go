@@ -1,17 +1,22 @@
 package main
 
 import (
+	"bytes"
 	"compress/gzip"
 	"context"
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"image"
 	"image/color"
+	"image/gif"
 	"image/jpeg"
 	"image/png"
 	"io"
+	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -20,7 +25,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"vaectl/internal/atomicfile"
+	"vaectl/internal/imagetest"
 	"vaectl/internal/modelfile"
 	"vaectl/internal/train"
 	"vaectl/mnist"
@@ -34,12 +39,18 @@ func TestMain(m *testing.M) {
 	})
 }
 
+var update = flag.Bool("update", false, "write the golden pictures anew")
+
 // TestScripts runs the scenarios of testdata/script, each in a directory of its
 // own that holds model.safetensors, a model of 2 latent dimensions trained for
-// one short epoch.
+// one short epoch, and drawn.safetensors, one whose weights are drawn.
 func TestScripts(t *testing.T) {
-	model := trainTestModel(t)
+	model, drawn := trainTestModel(t), drawTestModel(t)
 	mirrors := serveToyData(t)
+	golden, err := filepath.Abs(filepath.Join("testdata", "golden"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
@@ -48,6 +59,10 @@ func TestScripts(t *testing.T) {
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("MIRRORS", mirrors)
 			env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, ".cache"))
+			env.Setenv("GOLDEN", golden)
+			if err := os.WriteFile(filepath.Join(env.WorkDir, "drawn.safetensors"), drawn, 0o666); err != nil {
+				return err
+			}
 			return os.WriteFile(filepath.Join(env.WorkDir, "model.safetensors"), model, 0o666)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -59,6 +74,9 @@ func TestScripts(t *testing.T) {
 			"gzip":    gzipFile,
 			"gunzip":  gunzipFile,
 			"pngsize": pngsize,
+			"figure":  checkFigure,
+			"likepng": likePNG,
+			"frames":  frames,
 			"clean":   clean,
 			"json":    validJSON,
 			"join":    join,
@@ -89,15 +107,53 @@ func trainTestModel(t *testing.T) []byte {
 	if _, err := run.Epoch(context.Background(), func(train.Progress) {}); err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(t.TempDir(), "model.safetensors")
-	if err := atomicfile.Write(path, func(w io.Writer) error { return modelfile.Write(w, run.Model()) }); err != nil {
+	var b bytes.Buffer
+	if err := modelfile.Write(&b, run.Model()); err != nil {
 		t.Fatal(err)
 	}
-	model, err := os.ReadFile(path)
+	return b.Bytes()
+}
+
+// drawTestModel has weights that give images and latent vectors that differ
+// visibly, and that are the same on every CPU, which trained ones are not. It was
+// trained for no epoch.
+func drawTestModel(t *testing.T) []byte {
+	t.Helper()
+	config := modelfile.Config{
+		Height: 28, Width: 28, LatentDim: 2, Noise: string(nn.BookNoise), KLWeight: 5e-4, Convolution: string(nn.Winograd),
+		Optimizer: "rmsprop", LearningRate: 0.001, BatchSize: 16, Epochs: 1, Seed: 1,
+	}
+	model, err := nn.New(train.ModelConfig(config))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return model
+	rng := rand.New(rand.NewPCG(1, 2))
+	file := &modelfile.Model{Config: config, Data: modelfile.Data{Name: "idx", Train: 1, SHA256: strings.Repeat("0", 64)}}
+	for _, p := range model.Params() {
+		tensor := modelfile.Tensor{Name: p.Name, Shape: p.Shape}
+		size := 1
+		for _, n := range p.Shape {
+			size *= n
+		}
+		// Deviations that keep the size of what passes through the encoder, and
+		// double it with each layer of the decoder.
+		deviation := 0.1
+		if p.FanIn > 0 {
+			deviation = math.Sqrt(2 / float64(p.FanIn))
+		}
+		if strings.HasPrefix(p.Name, "decoder.") {
+			deviation *= 2
+		}
+		for range size {
+			tensor.Data = append(tensor.Data, float32(deviation*rng.NormFloat64()))
+		}
+		file.Tensors = append(file.Tensors, tensor)
+	}
+	var b bytes.Buffer
+	if err := modelfile.Write(&b, file); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
 }
 
 // status runs "status N vaectl ARGS..." and fails unless the exit status is N.
@@ -243,6 +299,58 @@ func pngsize(ts *testscript.TestScript, _ bool, args []string) {
 		}
 	}
 	ts.Fatalf("%s is of one colour", args[0])
+}
+
+// checkFigure fails unless FILE is a PNG, SVG or PDF, as its ending says, and a PNG
+// not of one colour: "figure FILE".
+func checkFigure(ts *testscript.TestScript, _ bool, args []string) {
+	content := ts.ReadFile(args[0])
+	switch filepath.Ext(args[0]) {
+	case ".svg":
+		if !strings.HasPrefix(content, "<?xml") || !strings.HasSuffix(content, "</svg>\n") {
+			ts.Fatalf("%s is no SVG", args[0])
+		}
+	case ".pdf":
+		if !strings.HasPrefix(content, "%PDF-") || !strings.HasSuffix(content, "%%EOF\n") {
+			ts.Fatalf("%s is no PDF", args[0])
+		}
+	default:
+		img, err := png.Decode(strings.NewReader(content))
+		ts.Check(err)
+		colours := map[color.Color]bool{}
+		for i := range img.Bounds().Dx() {
+			for j := range img.Bounds().Dy() {
+				colours[img.At(i, j)] = true
+			}
+		}
+		if len(colours) < 3 {
+			ts.Fatalf("%s has %d colours", args[0], len(colours))
+		}
+	}
+}
+
+// likePNG compares a PNG with a golden of testdata/golden, to a tolerance:
+// "likepng FILE GOLDEN".
+func likePNG(ts *testscript.TestScript, _ bool, args []string) {
+	golden := filepath.Join(ts.Getenv("GOLDEN"), args[1])
+	ts.Check(imagetest.Golden(golden, []byte(ts.ReadFile(args[0])), *update))
+}
+
+// frames fails unless FILE is an endless GIF of N frames of the given size that
+// are not all alike: "frames FILE N WIDTH HEIGHT DELAY", in hundredths of a second.
+func frames(ts *testscript.TestScript, _ bool, args []string) {
+	g, err := gif.DecodeAll(strings.NewReader(ts.ReadFile(args[0])))
+	ts.Check(err)
+	got := fmt.Sprint(len(g.Image), g.Config.Width, g.Config.Height, g.Delay[0], g.LoopCount)
+	if want := strings.Join(args[1:], " ") + " 0"; got != want {
+		ts.Fatalf("%s has %s (frames, width, height, delay, loops), want %s", args[0], got, want)
+	}
+	for _, f := range g.Image {
+		if !bytes.Equal(f.Pix, g.Image[0].Pix) {
+			return
+		}
+	}
+	ts.Fatalf("%s does not move", args[0])
 }
 
 // clean fails if a directory holds a temporary file, or, given more names,
