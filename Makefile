@@ -4,10 +4,11 @@ GO          ?= go
 BINARY      := vaectl
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    ?= 10s
+SEED        ?= 1
 # Debian's, the one that sees its package python3-torch.
 PYTHON      ?= /usr/bin/python3
 
-.PHONY: all build run test test-mnist lint race fuzz bench bench-go bench-peers clean
+.PHONY: all build run test test-mnist lint race torture fuzz bench bench-go bench-peers clean
 
 all: build
 
@@ -40,6 +41,10 @@ lint:
 
 race:
 	$(GO) test -race ./internal/parallel ./conv ./nn ./internal/train ./internal/gemm ./internal/vec ./internal/fetch ./optim
+
+# Trainings that are killed at random moments and resumed, 50 of them: some minutes.
+torture:
+	$(GO) test ./cmd/vaectl -run KilledTrainings -count 1 -timeout 60m -v -trainings 50 -killseed $(SEED)
 
 # Every fuzz target for FUZZTIME each.
 fuzz:

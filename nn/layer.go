@@ -60,6 +60,8 @@ type Param struct {
 	Shape         []int
 	FanIn, FanOut int // for Glorot's rule; 0 for a bias, which starts at zero
 	Data, Grad    []float32
+
+	offset int // in all weights
 }
 
 // Len is the number of values.
@@ -70,6 +72,10 @@ func (p *Param) Len() int {
 	}
 	return n
 }
+
+// In is the part of all that belongs to p, where all is laid out as the weights
+// are: one of an optimizer's slots, say.
+func (p *Param) In(all []float32) []float32 { return all[p.offset:][:p.Len()] }
 
 // A Layer is one step of a model. It is used in the order Init, Bind, then
 // Forward and Backward any number of times.
@@ -111,6 +117,7 @@ type Binder struct {
 
 // Param gives p its weights and, for training, its gradient.
 func (b *Binder) Param(p *Param) {
+	p.offset = b.weights.size
 	b.weights.claim(&p.Data, p.Len())
 	if b.Training {
 		b.grads.claim(&p.Grad, p.Len())

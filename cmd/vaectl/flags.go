@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -119,6 +120,42 @@ func axesFlag(fs *pflag.FlagSet, p *[2]int, name, usage string) {
 func convolutionFlag(f *pflag.FlagSet, dst *string) {
 	choiceFlag(f, dst, "convolution", []string{string(nn.Winograd), string(nn.Direct)},
 		"how 3x3 kernels are summed up: winograd is twice as fast, direct is plain")
+}
+
+// durationFlag adds a flag for a time above zero.
+func durationFlag(fs *pflag.FlagSet, p *time.Duration, name, usage string) {
+	fs.Var(&value{"DURATION", "", func(s string) error {
+		d, err := time.ParseDuration(s)
+		if err != nil || d <= 0 {
+			return errors.New("must be a duration above 0, such as 90s, 30m or 1h30m")
+		}
+		*p = d
+		return nil
+	}}, name, usage)
+}
+
+// interval is how often something is done: after so many steps, or after so much
+// time, or never if both are 0.
+type interval struct {
+	steps int
+	time  time.Duration
+}
+
+// intervalFlag adds a flag for an interval, with the default that p holds, a time.
+func intervalFlag(fs *pflag.FlagSet, p *interval, name, usage string) {
+	fs.Var(&value{"STEPS|DURATION", p.time.String(), func(s string) error {
+		steps, err := strconv.Atoi(s)
+		if err == nil && steps >= 0 {
+			*p = interval{steps: steps}
+			return nil
+		}
+		d, err := time.ParseDuration(s)
+		if err != nil || d < 0 {
+			return errors.New("must be a number of steps such as 500, a duration such as 30s, or 0")
+		}
+		*p = interval{time: d}
+		return nil
+	}}, name, usage)
 }
 
 // modelFlag adds the flag for the model file that all commands share.

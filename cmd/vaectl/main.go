@@ -7,9 +7,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -25,7 +24,7 @@ func main() {
 	os.Exit(run(os.Args[1:]))
 }
 
-// Exit statuses other than 0, done.
+// Exit statuses other than 0, done. A signal that says which it is gives its own.
 const (
 	exitFailed      = 1
 	exitUsage       = 2
@@ -33,7 +32,7 @@ const (
 )
 
 func run(args []string) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := untilSignal(context.Background())
 	defer stop()
 	return execute(ctx, args, &console{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv, catalog: catalog.Public(), newClient: fetch.NewClient})
 }
@@ -52,7 +51,10 @@ func execute(ctx context.Context, args []string, c *console) int {
 		fmt.Fprintf(c.err, "hint: %s\n", hinted.hint)
 	}
 	var usage *usageError
+	var by *signalError
 	switch {
+	case errors.Is(err, context.Canceled) && errors.As(context.Cause(ctx), &by):
+		return by.status()
 	case errors.Is(err, context.Canceled):
 		return exitInterrupted
 	case errors.As(err, &usage):
@@ -70,6 +72,10 @@ type console struct {
 	catalog   catalog.Catalog                           // the data sets that can be downloaded
 	newClient func(silence time.Duration) *fetch.Client // downloads them
 	tier      isa.Tier                                  // chosen before a command runs
+
+	// write puts a training's file on disk, whole or not at all; nil stands for
+	// atomicfile.Write.
+	write func(path string, fill func(io.Writer) error) error
 }
 
 // usageError is a fault in the command line rather than in the work.

@@ -12,19 +12,6 @@ import (
 	"vaectl/nn"
 )
 
-// layout lists the tensors that a model file of the given settings must hold.
-func layout(c modelfile.Config) ([]modelfile.Spec, error) {
-	model, err := nn.New(train.ModelConfig(c))
-	if err != nil {
-		return nil, err
-	}
-	var specs []modelfile.Spec
-	for _, p := range model.Params() {
-		specs = append(specs, modelfile.Spec{Name: p.Name, Shape: p.Shape})
-	}
-	return specs, nil
-}
-
 // loadModel reads a model file and prepares it for batches of the given size.
 // The pool's workers do the work and must be closed by the caller.
 func loadModel(c *console, path string, batch int) (*nn.VAE, *parallel.Pool, error) {
@@ -58,7 +45,7 @@ func readModel(path string) (*modelfile.Model, error) {
 		return nil, fmt.Errorf("reading the model: %w", err)
 	}
 	defer f.Close()
-	m, err := modelfile.Read(f, layout)
+	m, err := modelfile.Read(f, train.Layout)
 	if err != nil {
 		return nil, fmt.Errorf("reading the model %s: %w", path, err)
 	}

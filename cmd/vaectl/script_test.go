@@ -99,12 +99,13 @@ func trainTestModel(t *testing.T) []byte {
 	run, err := train.New(modelfile.Config{
 		Height: 28, Width: 28, LatentDim: 2, Noise: string(nn.BookNoise), KLWeight: 5e-4, Convolution: string(nn.Winograd),
 		Optimizer: "rmsprop", LearningRate: 0.001, BatchSize: 16, Epochs: 1, Seed: 1, LimitTrain: 128, LimitVal: 16,
+		Keep: modelfile.KeepBest,
 	}, data, tier, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer run.Close()
-	if _, err := run.Epoch(context.Background(), func(train.Progress) {}); err != nil {
+	if _, err := run.Epoch(context.Background(), func(train.Progress) error { return nil }); err != nil {
 		t.Fatal(err)
 	}
 	var b bytes.Buffer

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"vaectl/internal/atomicfile"
+	"vaectl/internal/isa"
 	"vaectl/internal/modelfile"
 	"vaectl/internal/train"
 	"vaectl/mnist"
@@ -19,10 +21,14 @@ import (
 )
 
 type trainOptions struct {
-	model, data      string
-	config           modelfile.Config
-	workers          int
-	quiet, noSummary bool
+	model, data       string
+	config            modelfile.Config
+	reduce            bool // on a plateau, as config says
+	resume, overwrite bool
+	every             interval // of checkpoints
+	stopAfter         time.Duration
+	workers           int
+	quiet, noSummary  bool
 }
 
 // defaultConfig is the recipe, without an image size.
@@ -30,11 +36,14 @@ func defaultConfig() modelfile.Config {
 	return modelfile.Config{
 		LatentDim: 2, Noise: string(nn.BookNoise), KLWeight: 5e-4,
 		Convolution: string(nn.Winograd), Optimizer: optim.Names()[0], LearningRate: 0.001, BatchSize: 16, Epochs: 10, Seed: 1,
+		Keep: modelfile.KeepBest,
 	}
 }
 
 func newTrainCommand(c *console) *cobra.Command {
-	o := trainOptions{config: defaultConfig()}
+	// Writing a state takes some 30 ms, which is nothing in 30 s.
+	o := trainOptions{config: defaultConfig(), every: interval{time: 30 * time.Second}}
+	o.config.PlateauPatience, o.config.PlateauFactor = 3, 0.1
 	cmd := &cobra.Command{
 		Use:   "train",
 		Short: "Train a model and save it",
@@ -42,16 +51,28 @@ func newTrainCommand(c *console) *cobra.Command {
 
 The model file is written after every epoch, whole or not at all. The same seed,
 data, settings and kind of CPU give the same file, byte for byte, whatever the
-number of workers.
+number of workers, and whether or not the training was interrupted.
+
+Beside it, in FILE.state, the training itself is kept. After an interrupt, a kill
+or a power failure --resume goes on from there, with the settings it began with:
+only --epochs, which is always the total, and what does not change the result may
+be given anew. A training that is not finished is never replaced, unless with
+--overwrite.
+
+With --keep best the file holds the weights of the epoch with the lowest val_loss.
+--patience and --reduce-on-plateau go by val_loss too, and by the loss where there
+is no validation set; then the last weights are kept.
 
 Without --data the full MNIST is used where it is found: in $VAECTL_DATA, or in
 the user's cache directory. Otherwise the 10,000 digits in the program serve.`,
 		Example: `  vaectl train
   vaectl train --data ~/mnist --epochs 20 --seed 7 -m seven.safetensors
+  vaectl train --resume --data ~/mnist -m seven.safetensors
+  vaectl train --epochs 100 --patience 5 --reduce-on-plateau --stop-after 8h
   vaectl train --data sample --limit-train 2000 --epochs 2 --quiet`,
 		Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return runTrain(cmd.Context(), c, o)
+			return runTrain(cmd.Context(), c, o, cmd.Flags().Changed)
 		},
 	}
 	f := cmd.Flags()
@@ -72,67 +93,134 @@ the user's cache directory. Otherwise the 10,000 digits in the program serve.`,
 	intFlag(f, &o.workers, "workers", 0, 1024, "parallel workers; 0 takes every processor")
 	intFlag(f, &o.config.LimitTrain, "limit-train", 0, math.MaxInt32, "use the first `N` training images; 0 takes all")
 	intFlag(f, &o.config.LimitVal, "limit-val", 0, math.MaxInt32, "use the first `N` validation images; 0 takes all")
+	f.BoolVar(&o.resume, "resume", false, "go on with the training in FILE.state")
+	f.BoolVar(&o.overwrite, "overwrite", false, "begin anew, whatever FILE.state holds")
+	intervalFlag(f, &o.every, "checkpoint-every", "write the training state after so many steps, or so much time; 0: after each epoch only, as always")
+	durationFlag(f, &o.stopAfter, "stop-after", "save the training after so much time, and stop")
+	choiceFlag(f, &o.config.Keep, "keep", []string{modelfile.KeepBest, modelfile.KeepLast}, "weights to save: the best epoch's by val_loss, or the last")
+	intFlag(f, &o.config.Patience, "patience", 0, modelfile.MaxEpochs, "stop after `N` epochs in a row without improvement; 0: never")
+	floatFlag(f, &o.config.MinDelta, "min-delta", func(x float64) bool { return x >= 0 }, "a number from 0 up",
+		"an improvement is more than this below the lowest val_loss so far")
+	f.BoolVar(&o.reduce, "reduce-on-plateau", false, "lower the learning rate, to 1e-8 at least, when nothing improves")
+	intFlag(f, &o.config.PlateauPatience, "plateau-patience", 1, modelfile.MaxEpochs, "after `N` epochs without improvement")
+	floatFlag(f, &o.config.PlateauFactor, "plateau-factor", func(x float64) bool { return x > 0 && x < 1 }, "a number between 0 and 1",
+		"multiply it by this")
 	f.BoolVar(&o.quiet, "quiet", false, "print nothing but errors")
 	f.BoolVar(&o.noSummary, "no-summary", false, "leave out the table of layers")
 	return cmd
 }
 
-// jumpedLoss is a batch's loss that deserves a word. At first it is log 2; this
-// recipe's first steps, 3.2 times the learning rate for every weight, send the
-// loss of many a seed far beyond that before it comes down.
-const jumpedLoss = 100
-
-func runTrain(ctx context.Context, c *console, o trainOptions) error {
-	if err := atomicfile.Probe(o.model); err != nil {
-		return fmt.Errorf("saving the model will fail: %w", err)
-	}
+func runTrain(ctx context.Context, c *console, o trainOptions, given func(flag string) bool) error {
+	// A log that went away must not end a training: writing to it now fails,
+	// and nobody minds.
+	signal.Ignore(syscall.SIGPIPE)
 	var notes io.Writer = c.err
 	if o.quiet {
 		notes = io.Discard
+	}
+	if err := o.check(given); err != nil {
+		return err
+	}
+	files, err := newTrainFiles(c, o.model, o.every)
+	if err != nil {
+		return err
+	}
+	var earlier *modelfile.State // to resume
+	switch {
+	case o.resume:
+		earlier, err = o.toResume(files, given)
+	case !o.overwrite:
+		err = files.checkReplaceable()
+	}
+	if err != nil {
+		return err
 	}
 	data, err := openData(o.data, notes)
 	if err != nil {
 		return err
 	}
-	o.config.Height, o.config.Width = data.Train.Rows, data.Train.Cols
-	run, err := train.New(o.config, data, c.tier, o.workers)
+	run, err := o.prepare(earlier, data, c.tier, given)
 	if err != nil {
-		return fmt.Errorf("preparing the training: %w", err)
+		return err
 	}
 	defer run.Close()
-	if !o.noSummary {
-		printSummary(notes, run.Summary())
-	}
 
-	saved := "no model was saved"
-	for !run.Done() {
-		start := time.Now()
-		bar := newEpochBar(c, o.quiet)
-		var worst train.Progress
-		row, err := run.Epoch(ctx, func(p train.Progress) {
-			if p.Batch.Loss > worst.Batch.Loss {
-				worst = p
-			}
-			bar.update(p)
-		})
-		bar.clear()
-		if errors.Is(err, context.Canceled) {
-			return &hintError{&interruptedError{fmt.Sprintf("in epoch %d", row.Epoch)}, saved}
+	if earlier != nil {
+		epoch, step, steps := run.At()
+		if run.Done() {
+			return o.finished(files, run, notes)
+		}
+		fmt.Fprintf(notes, "going on %s\n", place(epoch, step, steps))
+	} else {
+		if !o.noSummary {
+			printSummary(notes, run.Summary())
+		}
+		// From here on --resume has what it needs, however soon a kill comes.
+		if err := files.saveState(run); err != nil {
+			return err
+		}
+	}
+	s := &session{
+		c: c, run: run, files: files, notes: notes, quiet: o.quiet,
+		limit: o.stopAfter, again: o.resumeCommand(given),
+	}
+	return s.train(ctx)
+}
+
+// check refuses flags that have no meaning together, and settles what flags that
+// were not given mean.
+func (o *trainOptions) check(given func(flag string) bool) error {
+	if o.resume && o.overwrite {
+		return usagef("--resume and --overwrite exclude each other")
+	}
+	if o.resume || o.reduce {
+		return nil
+	}
+	for _, flag := range []string{"plateau-patience", "plateau-factor"} {
+		if given(flag) {
+			return usagef("--%s needs --reduce-on-plateau", flag)
+		}
+	}
+	o.config.PlateauPatience, o.config.PlateauFactor = 0, 0
+	return nil
+}
+
+// prepare makes the run that goes on from the earlier state, or a new one if that
+// is nil.
+func (o *trainOptions) prepare(earlier *modelfile.State, data *mnist.Dataset, tier isa.Tier, given func(flag string) bool) (*train.Run, error) {
+	if earlier != nil {
+		run, err := train.Resume(earlier, data, tier, o.workers)
+		if errors.Is(err, train.ErrOtherData) {
+			return nil, &hintError{fmt.Errorf("resuming the training: %w", err), "--data must name the data of its first run"}
 		}
 		if err != nil {
-			return &hintError{fmt.Errorf("training: %w", err), saved + "; a smaller --learning-rate may help"}
+			return nil, fmt.Errorf("resuming the training: %w", err)
 		}
-		if err := atomicfile.Write(o.model, func(w io.Writer) error { return modelfile.Write(w, run.Model()) }); err != nil {
-			return fmt.Errorf("saving the model: %w", err)
-		}
-		saved = fmt.Sprintf("%s holds the model after epoch %d", o.model, row.Epoch)
-		fmt.Fprintln(notes, epochLine(row, o.config.Epochs, time.Since(start)))
-		if worst.Batch.Loss > jumpedLoss {
-			fmt.Fprintf(notes, "note: the loss jumped to %.3g at step %d; it recovers, but weighs on the epoch's mean (another --seed or a smaller --learning-rate avoids it)\n",
-				worst.Batch.Loss, worst.Step)
-		}
+		return run, nil
 	}
-	fmt.Fprintf(notes, "saved %s\n", o.model)
+	if data.Val == nil && given("keep") && o.config.Keep == modelfile.KeepBest {
+		return nil, usagef("--keep best needs a validation set, which the data do not have")
+	}
+	o.config.Height, o.config.Width = data.Train.Rows, data.Train.Cols
+	run, err := train.New(o.config, data, tier, o.workers)
+	if err != nil {
+		return nil, fmt.Errorf("preparing the training: %w", err)
+	}
+	return run, nil
+}
+
+// finished writes the files of a training that has nothing left to do: the number
+// of epochs may be new, or the model file gone.
+func (o *trainOptions) finished(files *trainFiles, run *train.Run, notes io.Writer) error {
+	if err := files.saveEpoch(run); err != nil {
+		return err
+	}
+	m := run.Model()
+	how := "a larger --epochs goes on"
+	if run.Stopped() {
+		how = fmt.Sprintf("no better %s for %d epochs", monitored(m.History), m.Config.Patience)
+	}
+	fmt.Fprintf(notes, "the training is finished after epoch %d: %s\nsaved %s%s\n", len(m.History), how, files.model, whichWeights(m))
 	return nil
 }
 
@@ -146,15 +234,4 @@ func openData(spec string, notes io.Writer) (*mnist.Dataset, error) {
 		fmt.Fprintln(notes, "training on the built-in sample of 10,000 digits; for all 70,000, \"vaectl data fetch\" or name a directory of MNIST's four files with --data or $VAECTL_DATA")
 	}
 	return data, nil
-}
-
-// epochLine is an epoch in one line, as Keras prints it.
-func epochLine(e modelfile.Epoch, epochs int, took time.Duration) string {
-	line := fmt.Sprintf("Epoch %d/%d - %.1fs - loss: %.4f - reconstruction: %.4f - kl: %.4f",
-		e.Epoch, epochs, took.Seconds(), e.Loss, e.Reconstruction, e.KL)
-	if e.ValLoss != nil {
-		line += fmt.Sprintf(" - val_loss: %.4f - val_reconstruction: %.4f - val_kl: %.4f",
-			*e.ValLoss, *e.ValReconstruction, *e.ValKL)
-	}
-	return line
 }

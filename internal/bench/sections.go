@@ -172,11 +172,12 @@ func (b *bench) train(ctx context.Context, l *loop) error {
 	defer stop()
 	for !run.Done() {
 		before := 0
-		_, err := run.Epoch(enough, func(p train.Progress) {
+		_, err := run.Epoch(enough, func(p train.Progress) error {
 			if !l.turn(p.Samples - before) {
 				stop()
 			}
 			before = p.Samples
+			return nil
 		})
 		if ctx.Err() != nil {
 			return ctx.Err()

@@ -75,10 +75,10 @@ func badFiles(t testing.TB) []badFile {
 		{"other program", edit(`"format":"vaectl"`, `"format":"pt"`), `a safetensors file, but not a vaectl model: its metadata names the format "pt"`},
 		{"other program's element type", join(`{"a":{"dtype":"F8_E4M3","shape":[1],"data_offsets":[0,1]}}`, []byte{0}), "a safetensors file, but not a vaectl model"},
 		{"very long format", edit(`"format":"vaectl"`, `"format":"`+strings.Repeat("é", 4000)+`"`), `a safetensors file, but not a vaectl model: its metadata names the format "` + strings.Repeat("é", 40) + `..."`},
-		{"newer version", edit(`"format_version":"1"`, `"format_version":"2"`), "format version 2 is newer than this vaectl, which reads version 1"},
-		{"version 0", edit(`"format_version":"1"`, `"format_version":"0"`), `format_version is "0": must be "1"`},
-		{"version 01", edit(`"format_version":"1"`, `"format_version":"01"`), `format_version is "01": must be "1"`},
-		{"no version", edit(`"format_version":"1",`, ``), "format_version is missing"},
+		{"newer version", edit(`"format_version":"2"`, `"format_version":"3"`), "format version 3 is newer than this vaectl, which reads up to version 2"},
+		{"version 0", edit(`"format_version":"2"`, `"format_version":"0"`), `format_version is "0": must be a whole number from 1 to 2`},
+		{"version 02", edit(`"format_version":"2"`, `"format_version":"02"`), `format_version is "02": must be a whole number from 1 to 2`},
+		{"no version", edit(`"format_version":"2",`, ``), "format_version is missing"},
 
 		// Cut or grown.
 		{"cut in the header", good[:20], fmt.Sprintf("truncated in the header: expected at least %d bytes, the file has 20", n-32)},
@@ -96,8 +96,8 @@ func badFiles(t testing.TB) []badFile {
 		{"tensor twice, escaped", edit(bias, bias+","+strings.Replace(bias, "bias", `b\u0069as`, 1)), `header: key "decoder.bias" is there twice`},
 		{"shape twice", edit(`"shape":[2]`, `"shape":[2],"shape":[2]`), `header: key "shape" is there twice`},
 		{"metadata is a list", bare(`{"__metadata__":["format"]}`), "header: __metadata__ must be an object of strings"},
-		{"metadata with a number", edit(`"format_version":"1"`, `"format_version":1`), "header: __metadata__ must be an object of strings"},
-		{"metadata with null", edit(`"format_version":"1"`, `"format_version":null`), `header: __metadata__: "format_version" is null: must be a string`},
+		{"metadata with a number", edit(`"format_version":"2"`, `"format_version":2`), "header: __metadata__ must be an object of strings"},
+		{"metadata with null", edit(`"format_version":"2"`, `"format_version":null`), `header: __metadata__: "format_version" is null: must be a string`},
 		{"tensor is a number", edit(bias, `"decoder.bias":1`), "header: failed to unmarshal Metadata"},
 		{"tensor without offsets", edit(`,"data_offsets":[0,8]`, ``), "header: failed to JSON-decode tensor"},
 		{"shape is null", edit(`"shape":[2]`, `"shape":null`), "header: failed to JSON-decode tensor"},
@@ -130,7 +130,7 @@ func badFiles(t testing.TB) []badFile {
 		// Settings.
 		{"no config", edit(`"config"`, `"conf"`), "config is missing from the metadata"},
 		{"config not JSON", inner(`{"height":4`, `{height:4`), "config: not valid JSON"},
-		{"config is an array", replace(t, edit(`"config":"{`, `"config":"[{`), `0}","data"`, `0}]","data"`), "config: must be a JSON object"},
+		{"config is an array", replace(t, edit(`"config":"{`, `"config":"[{`), `0.1}","data"`, `0.1}]","data"`), "config: must be a JSON object"},
 		{"config is null", edit(`"config":"{`, `"config":"null","was":"{`), "config: must be a JSON object"},
 		{"config key twice", inner(`"height":4`, `"height":4,"height":4`), `config: key "height" is there twice`},
 		{"config key missing", inner(`"kl_weight":0.0005,`, ``), "config: kl_weight is missing"},
@@ -147,7 +147,10 @@ func badFiles(t testing.TB) []badFile {
 		{"implausible latent_dim", inner(`"latent_dim":3`, `"latent_dim":0`), "config: latent_dim is 0: must be 1 to 1024"},
 		{"unknown noise", inner(`"noise":"book"`, `"noise":"pink"`), `config: noise is "pink": must be one of book, standard`},
 		{"unknown optimizer", inner(`"optimizer":"rmsprop"`, `"optimizer":"lion"`), `config: optimizer is "lion": must be one of rmsprop, adam, sgd`},
-		{"history is an object", replace(t, edit(`"history":"[`, `"history":"{\"rows\":[`), `}]"}`, `}]}"}`), "history: must be a JSON array"},
+		{"no weights_epoch", edit(`,"weights_epoch":"1"`, ``), "weights_epoch is missing from the metadata"},
+		{"weights_epoch not a number", edit(`"weights_epoch":"1"`, `"weights_epoch":"01"`), `weights_epoch is "01": must be a whole number`},
+		{"weights of a later epoch", edit(`"weights_epoch":"1"`, `"weights_epoch":"3"`), "weights_epoch is 3: must be an epoch of the history, which has 2"},
+		{"history is an object", replace(t, edit(`"history":"[`, `"history":"{\"rows\":[`), `}]","weights`, `}]}","weights`), "history: must be a JSON array"},
 		{"history is null", edit(`"history":"[`, `"history":"null","was":"[`), "history: must be a JSON array"},
 		{"history row is a number", inner(`[{"epoch":1,`, `[7,{"epoch":1,`), "history: row 1: must be a JSON object"},
 		{"history out of order", inner(`"epoch":2`, `"epoch":1`), "history: row 2 is epoch 1: must be 2"},
@@ -195,7 +198,7 @@ func TestModelTooLargeIsRefused(t *testing.T) {
 	for _, w := range wants {
 		infos[w.name] = &safetensors.TensorInfo{DType: w.dtype, Shape: shapeOf(w.shape)}
 	}
-	_, err := compare(infos, wants)
+	_, err := compare(infos, wants, maxBody)
 	if err == nil || err.Error() != `tensor "b": with it the tensors take more than 2147483648 bytes, which is the most accepted` {
 		t.Errorf("error %v", err)
 	}

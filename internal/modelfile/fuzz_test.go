@@ -38,12 +38,33 @@ func FuzzRead(f *testing.F) {
 	})
 }
 
-// The corpus holds sound files in several forms, which the fuzzer cannot well
+// FuzzReadState does the same for ReadState.
+func FuzzReadState(f *testing.F) {
+	for _, bad := range badStates(f) {
+		f.Add(bad.file)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		s, err := decodeState(b)
+		if err != nil {
+			return
+		}
+		again := encodeState(t, s)
+		s2, err := decodeState(again)
+		if err != nil {
+			t.Fatalf("written again, the state is refused: %v", err)
+		}
+		if !bytes.Equal(encodeState(t, s2), again) { // a slot's NaN equals no other
+			t.Error("the same state gives other bytes")
+		}
+	})
+}
+
+// The corpora hold sound files in several forms, which the fuzzer cannot well
 // find by itself.
 func TestFuzzCorpus(t *testing.T) {
 	good := encode(t, small())
 	noHistory := small()
-	noHistory.History = nil
+	noHistory.History, noHistory.WeightsEpoch = nil, 0
 	header, body := split(good)
 	seeds := map[string][]byte{
 		"good":       good,
@@ -52,15 +73,33 @@ func TestFuzzCorpus(t *testing.T) {
 		"spaced":     join(strings.ReplaceAll(header, `":{"`, `" : { "`), body),
 		"swapped":    join(strings.NewReplacer("[0,8]", "[24,32]", "[8,32]", "[0,24]").Replace(header), append(bytes.Clone(body[8:]), body[:8]...)),
 		"later-keys": replace(t, good, `\"height\":4`, `\"height\":4,\"depth\":[1]`),
+		"version-1":  oldFile(t),
 	}
-	dir := filepath.Join("testdata", "fuzz", "FuzzRead")
+	checkCorpus(t, "FuzzRead", seeds, func(b []byte) error { _, err := decode(b); return err })
+
+	atStart, keepLast := smallState(), smallState()
+	atStart.History, atStart.Best, atStart.Position = nil, nil, Position{}
+	keepLast.Config.Keep, keepLast.Best = KeepLast, nil
+	seeds = map[string][]byte{
+		"good":      encodeState(t, smallState()),
+		"at-start":  encodeState(t, atStart),
+		"keep-last": encodeState(t, keepLast),
+	}
+	checkCorpus(t, "FuzzReadState", seeds, func(b []byte) error { _, err := decodeState(b); return err })
+}
+
+// checkCorpus checks, or with -update writes, the seeds of a fuzz target, which
+// must be sound.
+func checkCorpus(t *testing.T, target string, seeds map[string][]byte, decode func([]byte) error) {
+	t.Helper()
+	dir := filepath.Join("testdata", "fuzz", target)
 	if *update {
 		if err := os.MkdirAll(dir, 0o777); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for name, b := range seeds {
-		if _, err := decode(b); err != nil {
+		if err := decode(b); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		path := filepath.Join(dir, name)

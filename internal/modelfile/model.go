@@ -1,25 +1,26 @@
-// Package modelfile reads and writes the model file: the weights as named float32
-// tensors, and beside them what was trained, how, and on what data, in the
-// safetensors format. What belongs here is the file's schema and the checks that
-// make a foreign or damaged file safe to read; which tensors a model has is the
-// caller's to say, and paths are the caller's to name in errors.
+// Package modelfile reads and writes the model file and the training state beside
+// it: weights and what else must be kept as named float32 tensors, and with them
+// what was trained, how, and on what data, in the safetensors format. What belongs
+// here is the files' schema and the checks that make a foreign or damaged file safe
+// to read; which tensors a model has is the caller's to say, and paths are the
+// caller's to name in errors.
 //
-// The file's __metadata__ map holds strings:
+// The model file's __metadata__ map holds strings:
 //
 //	format          "vaectl"
-//	format_version  "1"
+//	format_version  "2"
 //	config          a JSON object, Config
 //	history         a JSON array, an Epoch each
 //	data            a JSON object, Data
+//	weights_epoch   the number of the epoch after which the weights were these
 //
-// A file of a given Model always has the same bytes. A reader ignores keys that it
-// does not know; a change that it must not ignore gets another format_version.
+// The state's is described at State. A file of a given Model or State always has
+// the same bytes. A reader ignores keys that it does not know; a change that it
+// must not ignore gets another format_version.
 package modelfile
 
 import (
 	"encoding/binary"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -28,17 +29,17 @@ import (
 	"github.com/nlpodyssey/safetensors"
 )
 
-const (
-	format        = "vaectl"
-	formatVersion = 1
-)
+const format = "vaectl"
 
 // Model is all that a model file holds.
 type Model struct {
 	Config  Config
 	History []Epoch // one for each epoch trained so far, at most Config.Epochs
 	Data    Data
-	Tensors []Tensor
+	// WeightsEpoch is the epoch whose weights these are: the last of History, or
+	// an earlier one with KeepBest. It is 0 before the first.
+	WeightsEpoch int
+	Tensors      []Tensor
 }
 
 // Tensor is a named array in row-major order.
@@ -60,32 +61,16 @@ func Write(w io.Writer, m *Model) error {
 	if err := m.validate(); err != nil {
 		return err
 	}
-	tensors := make([]namedView, len(m.Tensors))
-	for i, t := range m.Tensors {
-		size, err := byteSize(t.Shape, safetensors.F32)
-		if err != nil || size != 4*int64(len(t.Data)) {
-			return fmt.Errorf("tensor %q has %d values, which do not fill shape %v", t.Name, len(t.Data), t.Shape)
-		}
-		for k, v := range t.Data {
-			if f := float64(v); math.IsNaN(f) || math.IsInf(f, 0) {
-				return notFinite(t.Name, k, v)
-			}
-		}
-		tensors[i] = namedView{Name: t.Name, View: float32View{shapeOf(t.Shape), t.Data}}
+	views, err := tensorViews(nil, "", m.Tensors, true)
+	if err != nil {
+		return err
 	}
-	meta := map[string]string{"format": format, "format_version": strconv.Itoa(formatVersion)}
-	history := m.History
-	if history == nil {
-		history = []Epoch{} // "[]", not "null"
+	meta, err := m.about().encode(format)
+	if err != nil {
+		return err
 	}
-	for key, v := range map[string]any{"config": m.Config, "history": history, "data": m.Data} {
-		text, err := json.Marshal(v)
-		if err != nil {
-			return fmt.Errorf("encoding %s: %w", key, err)
-		}
-		meta[key] = string(text)
-	}
-	return writeTensors(w, meta, tensors)
+	meta["weights_epoch"] = strconv.Itoa(m.WeightsEpoch)
+	return writeTensors(w, meta, views, maxBody)
 }
 
 // Read reads a model to the end of r. It calls layout, with a config that is
@@ -97,12 +82,19 @@ func Read(r io.Reader, layout func(Config) ([]Spec, error)) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkFormat(h.meta); err != nil {
+	version, err := checkFormat(h.meta, format, "model", 1)
+	if err != nil {
 		return nil, err
 	}
-	m := new(Model)
-	if err := m.decodeMeta(h.meta); err != nil {
+	a, err := decodeAbout(h.meta, version)
+	if err != nil {
 		return nil, err
+	}
+	m := &Model{Config: a.Config, History: a.History, Data: a.Data, WeightsEpoch: len(a.History)}
+	if version > 1 {
+		if m.WeightsEpoch, err = decodeNumber(h.meta, "weights_epoch"); err != nil {
+			return nil, err
+		}
 	}
 	if err := m.validate(); err != nil {
 		return nil, err
@@ -111,77 +103,80 @@ func Read(r io.Reader, layout func(Config) ([]Spec, error)) (*Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("config: %w", err)
 	}
-	wants := make([]want, len(specs))
-	for i, s := range specs {
-		wants[i] = want{s.Name, safetensors.F32, s.Shape}
-	}
-	data, err := h.readTensors(r, wants)
+	data, err := h.readTensors(r, wanted(nil, "", specs), maxBody)
 	if err != nil {
 		return nil, err
 	}
-	m.Tensors = make([]Tensor, len(specs))
-	for i, s := range specs {
-		values, bad := float32s(data[i])
-		if bad >= 0 {
-			return nil, notFinite(s.Name, bad, values[bad])
-		}
-		m.Tensors[i] = Tensor{Name: s.Name, Shape: s.Shape, Data: values}
+	m.Tensors, err = tensorsOf("", specs, data, true)
+	if err != nil {
+		return nil, err
 	}
 	return m, nil
 }
 
-// checkFormat tells another program's file and a later version's from ours.
-func checkFormat(meta map[string]string) error {
-	name, ok := meta["format"]
-	if !ok {
-		return errors.New("a safetensors file, but not a vaectl model: its metadata names no format")
+func (m *Model) about() about { return about{m.Config, m.History, m.Data} }
+
+func (m *Model) validate() error {
+	if err := m.about().validate(); err != nil {
+		return err
 	}
-	if name != format {
-		return fmt.Errorf("a safetensors file, but not a vaectl model: its metadata names the format %s", quote(name))
-	}
-	version, ok := meta["format_version"]
-	if !ok {
-		return errors.New("format_version is missing")
-	}
-	n, err := strconv.Atoi(version)
-	switch {
-	case err == nil && n > formatVersion:
-		return fmt.Errorf("format version %d is newer than this vaectl, which reads version %d", n, formatVersion)
-	case version != strconv.Itoa(formatVersion):
-		return fmt.Errorf("format_version is %s: must be \"%d\"", quote(version), formatVersion)
+	last := len(m.History)
+	if m.WeightsEpoch != last && (m.Config.Keep != KeepBest || m.WeightsEpoch < 1 || m.WeightsEpoch > last) {
+		return fmt.Errorf("weights_epoch is %d: must be an epoch of the history, which has %d, and its last unless the best is kept", m.WeightsEpoch, last)
 	}
 	return nil
 }
 
-// decodeMeta fills m from the JSON texts in meta.
-func (m *Model) decodeMeta(meta map[string]string) error {
-	for _, key := range []string{"config", "history", "data"} {
-		text, ok := meta[key]
-		if !ok {
-			return fmt.Errorf("%s is missing from the metadata", key)
+func decodeNumber(meta map[string]string, key string) (int, error) {
+	text, ok := meta[key]
+	if !ok {
+		return 0, fmt.Errorf("%s is missing from the metadata", key)
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || strconv.Itoa(n) != text {
+		return 0, fmt.Errorf("%s is %s: must be a whole number", key, quote(text))
+	}
+	return n, nil
+}
+
+// tensorViews adds to views those of the tensors, with prefix before their names.
+func tensorViews(views []namedView, prefix string, tensors []Tensor, mustBeFinite bool) ([]namedView, error) {
+	for _, t := range tensors {
+		name := prefix + t.Name
+		size, err := byteSize(t.Shape, safetensors.F32, maxBody)
+		if err != nil || size != 4*int64(len(t.Data)) {
+			return nil, fmt.Errorf("tensor %q has %d values, which do not fill shape %v", name, len(t.Data), t.Shape)
 		}
-		if err := checkJSON([]byte(text)); err != nil {
-			return fmt.Errorf("%s: %w", key, err)
+		if mustBeFinite {
+			if err := checkFinite(name, t.Data); err != nil {
+				return nil, err
+			}
+		}
+		views = append(views, namedView{Name: name, View: float32View{shapeOf(t.Shape), t.Data}})
+	}
+	return views, nil
+}
+
+// wanted adds to wants the tensors that specs name, with prefix before their names.
+func wanted(wants []want, prefix string, specs []Spec) []want {
+	for _, s := range specs {
+		wants = append(wants, want{prefix + s.Name, safetensors.F32, s.Shape})
+	}
+	return wants
+}
+
+// tensorsOf decodes the tensors that specs name from the first of data.
+func tensorsOf(prefix string, specs []Spec, data [][]byte, mustBeFinite bool) ([]Tensor, error) {
+	tensors := make([]Tensor, len(specs))
+	for i, s := range specs {
+		tensors[i] = Tensor{Name: s.Name, Shape: s.Shape, Data: float32s(data[i])}
+		if mustBeFinite {
+			if err := checkFinite(prefix+s.Name, tensors[i].Data); err != nil {
+				return nil, err
+			}
 		}
 	}
-	if err := decodeObject([]byte(meta["config"]), &m.Config); err != nil {
-		return fmt.Errorf("config: %w", err)
-	}
-	if err := decodeObject([]byte(meta["data"]), &m.Data); err != nil {
-		return fmt.Errorf("data: %w", err)
-	}
-	rows, err := decodeArray([]byte(meta["history"]))
-	if err != nil {
-		return fmt.Errorf("history: %w", err)
-	}
-	for i, row := range rows {
-		var e Epoch
-		if err := decodeObject(row, &e); err != nil {
-			return fmt.Errorf("history: row %d: %w", i+1, err)
-		}
-		m.History = append(m.History, e)
-	}
-	return nil
+	return tensors, nil
 }
 
 // float32View lets safetensors write a slice of float32 without holding all
@@ -203,21 +198,21 @@ func (v float32View) Data() []byte {
 	return b
 }
 
-// float32s is the inverse of float32View.Data. bad is the index of the first
-// value that is not finite, where it stops, or -1.
-func float32s(b []byte) (values []float32, bad int) {
-	const exponent = 0x7f800000 // all ones: an infinity or NaN
-	values = make([]float32, len(b)/4)
+// float32s is the inverse of float32View.Data.
+func float32s(b []byte) []float32 {
+	values := make([]float32, len(b)/4)
 	for i := range values {
-		bits := binary.LittleEndian.Uint32(b[4*i:])
-		values[i] = math.Float32frombits(bits)
-		if bits&exponent == exponent {
-			return values, i
-		}
+		values[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
 	}
-	return values, -1
+	return values
 }
 
-func notFinite(name string, i int, v float32) error {
-	return fmt.Errorf("tensor %q holds %v at index %d: weights must be finite", name, v, i)
+func checkFinite(name string, values []float32) error {
+	const exponent = 0x7f800000 // all ones: an infinity or NaN
+	for i, v := range values {
+		if math.Float32bits(v)&exponent == exponent {
+			return fmt.Errorf("tensor %q holds %v at index %d: weights must be finite", name, v, i)
+		}
+	}
+	return nil
 }

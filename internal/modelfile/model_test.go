@@ -26,12 +26,15 @@ func small() *Model {
 			Height: 4, Width: 2, LatentDim: 3, Noise: "book", KLWeight: 5e-4, Convolution: "winograd",
 			Optimizer: "rmsprop", LearningRate: 0.001, BatchSize: 16, Epochs: 10,
 			Seed: math.MaxUint64, LimitTrain: 100,
+			Keep: KeepBest, Patience: 3, MinDelta: 0.01, PlateauPatience: 2, PlateauFactor: 0.1,
 		},
 		History: []Epoch{
 			{1, 0.25, 0.2, 0.05, ptr(0.24), ptr(0.2), ptr(0.04)},
 			{2, 0.21730000000000002, 0.2, 0.0173, nil, nil, nil},
 		},
 		Data: Data{Name: `"full" Latin MNIST <é>`, Train: 60000, Val: 10000, SHA256: strings.Repeat("0123456789abcdef", 4)},
+
+		WeightsEpoch: 1,
 		Tensors: []Tensor{
 			{"encoder.kernel", []int{3, 2}, []float32{1, -2, 0.5, math.SmallestNonzeroFloat32, math.MaxFloat32, float32(math.Copysign(0, -1))}},
 			{"decoder.bias", []int{2}, []float32{-1e-7, 3}},
@@ -59,7 +62,7 @@ func decode(b []byte) (*Model, error) { return Read(bytes.NewReader(b), smallLay
 
 // The file's bytes are a promise: this sum changes only with format_version.
 func TestGolden(t *testing.T) {
-	const want = "b9a0e7009af6a444a039fd5e09624f9631eddca06e4231c257c6debf6b244895"
+	const want = "21185b1d58336ec541281b0cf81a3a6f4334d5fcbf622972c22a85a6b7e9a861"
 	b := encode(t, small())
 	if got := fmt.Sprintf("%x", sha256.Sum256(b)); got != want {
 		t.Errorf("SHA-256 is %s, want %s; the file:\n%q", got, want, b)
@@ -75,7 +78,7 @@ func TestGolden(t *testing.T) {
 
 func TestRoundTrip(t *testing.T) {
 	noHistory := small()
-	noHistory.History = nil
+	noHistory.History, noHistory.WeightsEpoch = nil, 0
 	for _, m := range []*Model{small(), noHistory} {
 		b := encode(t, m)
 		for name, r := range map[string]io.Reader{
@@ -114,6 +117,64 @@ func TestLongestHistoryFits(t *testing.T) {
 	}
 }
 
+// oldFile is what version 1 made of small, with fewer settings and no word on
+// which epoch the weights are of.
+func oldFile(t testing.TB) []byte {
+	t.Helper()
+	b := replace(t, encode(t, small()), `"format_version":"2"`, `"format_version":"1"`)
+	b = replace(t, b, `,\"keep\":\"best\",\"patience\":3,\"min_delta\":0.01,\"plateau_patience\":2,\"plateau_factor\":0.1`, ``)
+	b = replace(t, b, `\"convolution\":\"winograd\",`, ``)
+	header, body := split(replace(t, b, `,"weights_epoch":"1"`, ``))
+	header = strings.TrimRight(header, " ")
+	b = join(header+strings.Repeat(" ", 7-(len(header)-1)%8), body)
+
+	const want = "49acff07152f461ff2ec601c7596a648a85cd7e38a7b61a010549db4ccbaebae"
+	if got := fmt.Sprintf("%x", sha256.Sum256(b)); got != want {
+		t.Fatalf("SHA-256 is %s; version 1 wrote %s", got, want)
+	}
+	return b
+}
+
+func TestVersion1IsRead(t *testing.T) {
+	want := small()
+	c := &want.Config
+	c.Convolution = "direct"
+	c.Keep, c.Patience, c.MinDelta, c.PlateauPatience, c.PlateauFactor = KeepLast, 0, 0, 0, 0
+	want.WeightsEpoch = 2
+	got, err := decode(oldFile(t))
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("read %+v, %v, want %+v", got, err, want)
+	}
+	b := replace(t, oldFile(t), `"format_version":"1"`, `"format_version":"2"`)
+	if _, err := decode(b); err == nil || err.Error() != "config: convolution is missing" {
+		t.Errorf("its settings in a file of version 2: error %v", err)
+	}
+}
+
+func TestBestEpoch(t *testing.T) {
+	losses := func(v ...float64) (history []Epoch) {
+		for i := range v {
+			history = append(history, Epoch{Epoch: i + 1, ValLoss: &v[i]})
+		}
+		return history
+	}
+	for _, tt := range []struct {
+		history []Epoch
+		want    int
+	}{
+		{nil, 0},
+		{losses(3), 1},
+		{losses(3, 1, 2), 2},
+		{losses(3, 1, 1), 2},
+		{losses(math.MaxFloat64, math.MaxFloat64), 1},
+		{[]Epoch{{Epoch: 1}}, 0},
+	} {
+		if got := BestEpoch(tt.history); got != tt.want {
+			t.Errorf("best of %+v is %d, want %d", tt.history, got, tt.want)
+		}
+	}
+}
+
 // What this version does not know, a later one may have added.
 func TestUnknownKeysAreIgnored(t *testing.T) {
 	b := encode(t, small())
@@ -148,6 +209,17 @@ func TestWriteErrors(t *testing.T) {
 		{"learning rate Inf", func(m *Model) { m.Config.LearningRate = inf }, "config: learning_rate is +Inf"},
 		{"batch", func(m *Model) { m.Config.BatchSize = 65537 }, "config: batch_size is 65537: must be 1 to 65536"},
 		{"epochs", func(m *Model) { m.Config.Epochs = 10001 }, "config: epochs is 10001: must be 1 to 10000"},
+		{"keep", func(m *Model) { m.Config.Keep = "worst" }, `config: keep is "worst": must be one of best, last`},
+		{"keep without validation", func(m *Model) { m.Data.Val = 0 }, `config: keep is "best": must be "last" where there is no validation set`},
+		{"patience", func(m *Model) { m.Config.Patience = -1 }, "config: patience is -1: must be 0 to 10000"},
+		{"min_delta", func(m *Model) { m.Config.MinDelta = nan }, "config: min_delta is NaN: must be finite, 0 or more"},
+		{"plateau", func(m *Model) { m.Config.PlateauPatience = 10001 }, "config: plateau_patience is 10001: must be 0 to 10000"},
+		{"plateau factor", func(m *Model) { m.Config.PlateauFactor = 1 }, "config: plateau_factor is 1: must be between 0 and 1"},
+		{"plateau factor NaN", func(m *Model) { m.Config.PlateauFactor = nan }, "config: plateau_factor is NaN: must be between 0 and 1"},
+		{"factor without plateau", func(m *Model) { m.Config.PlateauPatience = 0 }, "config: plateau_factor is 0.1: must be 0 where plateau_patience is"},
+		{"weights of no epoch", func(m *Model) { m.WeightsEpoch = 0 }, "weights_epoch is 0: must be an epoch of the history, which has 2"},
+		{"weights of a later epoch", func(m *Model) { m.WeightsEpoch = 3 }, "weights_epoch is 3: must be"},
+		{"not the last weights", func(m *Model) { m.Config.Keep = KeepLast }, "weights_epoch is 1: must be"},
 		{"limit", func(m *Model) { m.Config.LimitVal = -1 }, "config: limit_val is -1: must be 0 or more"},
 		{"data name", func(m *Model) { m.Data.Name = "" }, `data: name is "": must be 1 to 128 bytes of printable text`},
 		{"data name not UTF-8", func(m *Model) { m.Data.Name = "a\xff" }, `data: name is "a\xff"`},

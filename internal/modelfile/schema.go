@@ -1,9 +1,11 @@
 package modelfile
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"unicode"
@@ -20,22 +22,35 @@ const (
 	maxName   = 128 // bytes of a data set's or a tensor's name
 )
 
+// Which weights a model file holds, Config.Keep.
+const (
+	KeepBest = "best" // of the epoch with the lowest val_loss
+	KeepLast = "last"
+)
+
 // Config is every setting needed to build the model and to train it again. The
-// JSON keys come in the order of the fields.
+// JSON keys come in the order of the fields; since is the format version from
+// which on a key must be there, 1 where it is left out.
 type Config struct {
 	Height       int     `json:"height"` // pixels, even, 2 to 4096
 	Width        int     `json:"width"`
-	LatentDim    int     `json:"latent_dim"`  // 1 to 1024
-	Noise        string  `json:"noise"`       // "book" or "standard"
-	KLWeight     float64 `json:"kl_weight"`   // 0 or more
-	Convolution  string  `json:"convolution"` // "winograd" or "direct"
-	Optimizer    string  `json:"optimizer"`   // "rmsprop", "adam" or "sgd"
+	LatentDim    int     `json:"latent_dim"`            // 1 to 1024
+	Noise        string  `json:"noise"`                 // "book" or "standard"
+	KLWeight     float64 `json:"kl_weight"`             // 0 or more
+	Convolution  string  `json:"convolution" since:"2"` // "winograd" or "direct"
+	Optimizer    string  `json:"optimizer"`             // "rmsprop", "adam" or "sgd"
 	LearningRate float64 `json:"learning_rate"`
 	BatchSize    int     `json:"batch_size"` // 1 to 65536
 	Epochs       int     `json:"epochs"`     // 1 to MaxEpochs
 	Seed         uint64  `json:"seed"`
 	LimitTrain   int     `json:"limit_train"` // images used at most; 0: all
 	LimitVal     int     `json:"limit_val"`
+
+	Keep            string  `json:"keep" since:"2"`             // KeepBest or KeepLast
+	Patience        int     `json:"patience" since:"2"`         // epochs without improvement that end the training; 0: none do
+	MinDelta        float64 `json:"min_delta" since:"2"`        // what counts as an improvement, 0 or more
+	PlateauPatience int     `json:"plateau_patience" since:"2"` // epochs without improvement that lower the learning rate; 0: none do
+	PlateauFactor   float64 `json:"plateau_factor" since:"2"`   // what it is multiplied by, between 0 and 1; 0 with no plateau_patience
 }
 
 // Epoch is one row of the training history: means over the samples. The three
@@ -50,6 +65,18 @@ type Epoch struct {
 	ValKL             *float64 `json:"val_kl"`
 }
 
+// BestEpoch is the number of the epoch with the lowest val_loss, the first of
+// those that share it, and 0 where none has one.
+func BestEpoch(history []Epoch) int {
+	best, lowest := 0, math.Inf(1)
+	for _, e := range history {
+		if e.ValLoss != nil && *e.ValLoss < lowest {
+			best, lowest = e.Epoch, *e.ValLoss
+		}
+	}
+	return best
+}
+
 // Data says what the model was trained on, in words that are the same on every
 // machine: no path.
 type Data struct {
@@ -57,6 +84,23 @@ type Data struct {
 	Train  int    `json:"train"`
 	Val    int    `json:"val"`    // 0: no validation set
 	SHA256 string `json:"sha256"` // 64 lower-case hexadecimal digits
+}
+
+// Stream is the state of a random stream: in JSON, the 40 hexadecimal digits of
+// what its MarshalBinary gives.
+type Stream struct{ rand.PCG }
+
+func (s Stream) MarshalText() ([]byte, error) {
+	b, err := s.MarshalBinary()
+	return hex.AppendEncode(nil, b), err
+}
+
+func (s *Stream) UnmarshalText(text []byte) error {
+	b, err := hex.AppendDecode(nil, text)
+	if err != nil {
+		return err
+	}
+	return s.UnmarshalBinary(b)
 }
 
 // Validate reports the first field outside its limits, by its JSON key.
@@ -72,6 +116,8 @@ func (c Config) Validate() error {
 		{"epochs", c.Epochs, 1, MaxEpochs},
 		{"limit_train", c.LimitTrain, 0, math.MaxInt},
 		{"limit_val", c.LimitVal, 0, math.MaxInt},
+		{"patience", c.Patience, 0, MaxEpochs},
+		{"plateau_patience", c.PlateauPatience, 0, MaxEpochs},
 	}
 	for _, f := range ints {
 		if f.v < f.from || f.v > f.to {
@@ -91,6 +137,7 @@ func (c Config) Validate() error {
 		{"noise", c.Noise, []string{"book", "standard"}},
 		{"optimizer", c.Optimizer, []string{"rmsprop", "adam", "sgd"}},
 		{"convolution", c.Convolution, []string{"winograd", "direct"}},
+		{"keep", c.Keep, []string{KeepBest, KeepLast}},
 	}
 	for _, f := range names {
 		if !slices.Contains(f.known, f.v) {
@@ -102,6 +149,15 @@ func (c Config) Validate() error {
 	}
 	if !finite(c.LearningRate) || c.LearningRate <= 0 {
 		return fmt.Errorf("learning_rate is %v: must be finite and above 0", c.LearningRate)
+	}
+	if !finite(c.MinDelta) || c.MinDelta < 0 {
+		return fmt.Errorf("min_delta is %v: must be finite, 0 or more", c.MinDelta)
+	}
+	switch {
+	case c.PlateauPatience == 0 && c.PlateauFactor != 0:
+		return fmt.Errorf("plateau_factor is %v: must be 0 where plateau_patience is", c.PlateauFactor)
+	case c.PlateauPatience > 0 && !(c.PlateauFactor > 0 && c.PlateauFactor < 1):
+		return fmt.Errorf("plateau_factor is %v: must be between 0 and 1", c.PlateauFactor)
 	}
 	return nil
 }
@@ -118,28 +174,6 @@ func (d Data) Validate() error {
 		return fmt.Errorf("val is %d: must be 0 or more", d.Val)
 	case len(d.SHA256) != 64 || strings.Trim(d.SHA256, "0123456789abcdef") != "":
 		return fmt.Errorf("sha256 is %s: must be 64 lower-case hexadecimal digits", quote(d.SHA256))
-	}
-	return nil
-}
-
-// validate checks what Write and Read both insist on beside the tensors.
-func (m *Model) validate() error {
-	if err := m.Config.Validate(); err != nil {
-		return fmt.Errorf("config: %w", err)
-	}
-	if err := m.Data.Validate(); err != nil {
-		return fmt.Errorf("data: %w", err)
-	}
-	if len(m.History) > m.Config.Epochs {
-		return fmt.Errorf("history: %d rows for %d epochs", len(m.History), m.Config.Epochs)
-	}
-	for i, e := range m.History {
-		if e.Epoch != i+1 {
-			return fmt.Errorf("history: row %d is epoch %d: must be %d", i+1, e.Epoch, i+1)
-		}
-		if err := e.validate(); err != nil {
-			return fmt.Errorf("history: epoch %d: %w", e.Epoch, err)
-		}
 	}
 	return nil
 }

@@ -68,18 +68,22 @@ func checkKeys(dec *json.Decoder, depth int) error {
 
 // decodeObject decodes a JSON object that has passed checkJSON into the struct
 // that v points to. Every field's key must be there, and null only for a pointer;
-// keys without a field are passed over.
-func decodeObject(data []byte, v any) error {
+// keys without a field are passed over. Fields since a later version than that of
+// the file may be missing, and keep what they hold.
+func decodeObject(data []byte, v any, version int) error {
 	var object map[string]json.RawMessage
 	if err := json.Unmarshal(data, &object); err != nil || object == nil {
 		return errors.New("must be a JSON object")
 	}
 	s := reflect.ValueOf(v).Elem()
 	for i := range s.NumField() {
-		key := s.Type().Field(i).Tag.Get("json")
-		field := s.Field(i)
+		tag := s.Type().Field(i).Tag
+		key, field := tag.Get("json"), s.Field(i)
 		text, ok := object[key]
 		if !ok {
+			if since, err := strconv.Atoi(tag.Get("since")); err == nil && since > version {
+				continue
+			}
 			return fmt.Errorf("%s is missing", key)
 		}
 		null := string(text) == "null" && field.Kind() != reflect.Pointer
@@ -100,6 +104,8 @@ func accepted(k reflect.Kind) string {
 		return "a string"
 	case reflect.Pointer:
 		return "a finite number or null"
+	case reflect.Struct:
+		return "40 hexadecimal digits, the state of a random stream"
 	default:
 		return "a finite number"
 	}

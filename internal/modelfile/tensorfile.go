@@ -25,7 +25,7 @@ const (
 	// itself allows 100 MB.
 	maxHeader = 4 << 20
 
-	// maxBody bounds the tensors of one file: images of about 900x900 pixels.
+	// maxBody bounds the tensors of a model: images of about 900x900 pixels.
 	maxBody = 2 << 30
 
 	// maxTensors and maxName keep the names of a written file within its header.
@@ -36,14 +36,14 @@ const (
 
 type namedView = safetensors.NamedView[safetensors.View]
 
-// writeTensors writes the tensors and the metadata. The order in the file is the
-// library's: by type, then by name.
-func writeTensors(w io.Writer, meta map[string]string, tensors []namedView) error {
+// writeTensors writes the tensors, limit bytes at most, and the metadata. The order
+// in the file is the library's: by type, then by name.
+func writeTensors(w io.Writer, meta map[string]string, tensors []namedView, limit int64) error {
 	if len(tensors) > maxTensors {
 		return fmt.Errorf("%d tensors: must be at most %d", len(tensors), maxTensors)
 	}
 	views := make(map[string]safetensors.View, len(tensors))
-	var size uint64
+	var size int64
 	for _, t := range tensors {
 		if !validName(t.Name) {
 			return fmt.Errorf("tensor name is %s: must be 1 to %d letters, digits, '.' and '_'", quote(t.Name), maxName)
@@ -52,10 +52,10 @@ func writeTensors(w io.Writer, meta map[string]string, tensors []namedView) erro
 			return fmt.Errorf("tensor %q is there twice", t.Name)
 		}
 		views[t.Name] = t.View
-		size += t.View.DataLen()
+		size += int64(t.View.DataLen())
 	}
-	if size > maxBody {
-		return fmt.Errorf("the tensors take %d bytes: must be at most %d", size, int64(maxBody))
+	if size > limit {
+		return fmt.Errorf("the tensors take %d bytes: must be at most %d", size, limit)
 	}
 	return safetensors.SerializeToWriter(views, meta, w)
 }
@@ -145,14 +145,15 @@ type want struct {
 	shape []int
 }
 
-// readTensors reads the rest of the file, which must hold the wanted tensors and
-// nothing else. It returns their bytes in the order of wants.
-func (h *header) readTensors(r io.Reader, wants []want) ([][]byte, error) {
+// readTensors reads the rest of the file, which must hold the wanted tensors,
+// limit bytes at most, and nothing else. It returns their bytes in the order of
+// wants.
+func (h *header) readTensors(r io.Reader, wants []want, limit int64) ([][]byte, error) {
 	var meta safetensors.Metadata
 	if err := json.Unmarshal(h.text(), &meta); err != nil {
 		return nil, fmt.Errorf("header: %s", clip(err.Error()))
 	}
-	size, err := compare(meta.Tensors(), wants)
+	size, err := compare(meta.Tensors(), wants, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -186,7 +187,7 @@ func (h *header) readTensors(r io.Reader, wants []want) ([][]byte, error) {
 
 // compare checks the tensors that a header announces against those wanted, and
 // returns the bytes that those take.
-func compare(infos map[string]*safetensors.TensorInfo, wants []want) (int64, error) {
+func compare(infos map[string]*safetensors.TensorInfo, wants []want, limit int64) (int64, error) {
 	wanted := make(map[string]bool, len(wants))
 	var total int64
 	for _, w := range wants {
@@ -201,9 +202,9 @@ func compare(infos map[string]*safetensors.TensorInfo, wants []want) (int64, err
 		if !slices.Equal(info.Shape, shapeOf(w.shape)) {
 			return 0, fmt.Errorf("tensor %q has shape %s: must be %v", w.name, clip(fmt.Sprint(info.Shape)), w.shape)
 		}
-		size, err := byteSize(w.shape, w.dtype)
-		if err == nil && total+size > maxBody {
-			err = tooLarge()
+		size, err := byteSize(w.shape, w.dtype, limit)
+		if err == nil && total+size > limit {
+			err = tooLarge(limit)
 		}
 		if err != nil {
 			return 0, fmt.Errorf("tensor %q: %w", w.name, err)
@@ -230,22 +231,22 @@ func shapeOf(shape []int) []uint64 {
 	return s
 }
 
-// byteSize returns the bytes of a tensor. Every step is bounded, so that the
-// product cannot overflow.
-func byteSize(shape []int, dtype safetensors.DType) (int64, error) {
+// byteSize returns the bytes of a tensor, limit at most. Every step is bounded, so
+// that the product cannot overflow.
+func byteSize(shape []int, dtype safetensors.DType, limit int64) (int64, error) {
 	size := int64(dtype.Size())
 	for _, d := range shape {
 		if d < 1 {
 			return 0, fmt.Errorf("shape %v: every dimension must be at least 1", shape)
 		}
-		if int64(d) > maxBody/size {
-			return 0, tooLarge()
+		if int64(d) > limit/size {
+			return 0, tooLarge(limit)
 		}
 		size *= int64(d)
 	}
 	return size, nil
 }
 
-func tooLarge() error {
-	return fmt.Errorf("with it the tensors take more than %d bytes, which is the most accepted", int64(maxBody))
+func tooLarge(limit int64) error {
+	return fmt.Errorf("with it the tensors take more than %d bytes, which is the most accepted", limit)
 }

@@ -23,7 +23,7 @@ func TestStepAllocatesNothing(t *testing.T) {
 		c.Height, c.Width, c.BatchSize = 28, 28, 16
 		r := startOn(t, tier, c, stripes(16, 0, 28, 28), 2)
 		x := r.images
-		r.train.Fill(x, r.identity(r.train))
+		r.train.Fill(x, r.order)
 		if a := testing.AllocsPerRun(3, func() { r.step(x) }); a != 0 {
 			t.Errorf("%v tier: a step allocates %v times", tier, a)
 		}

@@ -23,7 +23,7 @@ import (
 func small() modelfile.Config {
 	return modelfile.Config{
 		Height: 8, Width: 6, LatentDim: 2, Noise: "book", KLWeight: 5e-4, Convolution: "winograd",
-		Optimizer: "rmsprop", LearningRate: 1e-4, BatchSize: 4, Epochs: 3, Seed: 1,
+		Optimizer: "rmsprop", LearningRate: 1e-4, BatchSize: 4, Epochs: 3, Seed: 1, Keep: modelfile.KeepLast,
 	}
 }
 
@@ -61,7 +61,7 @@ func startOn(t *testing.T, tier isa.Tier, c modelfile.Config, d *mnist.Dataset, 
 	return r
 }
 
-func quiet(Progress) {}
+func quiet(Progress) error { return nil }
 
 func weightsHash(r *Run) string {
 	h := sha256.New()
@@ -116,7 +116,7 @@ func TestEpochs(t *testing.T) {
 	var steps []Progress
 	var rows []modelfile.Epoch
 	for !r.Done() {
-		row, err := r.Epoch(t.Context(), func(p Progress) { steps = append(steps, p) })
+		row, err := r.Epoch(t.Context(), func(p Progress) error { steps = append(steps, p); return nil })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -214,10 +214,11 @@ func TestCancel(t *testing.T) {
 	r := start(t, small(), stripes(30, 0, 8, 6), 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	steps := 0
-	_, err := r.Epoch(ctx, func(Progress) {
+	_, err := r.Epoch(ctx, func(Progress) error {
 		if steps++; steps == 3 {
 			cancel()
 		}
+		return nil
 	})
 	if !errors.Is(err, context.Canceled) || steps != 3 {
 		t.Errorf("%v after %d steps", err, steps)
@@ -233,7 +234,8 @@ func TestLossMustBeFinite(t *testing.T) {
 	r := start(t, c, stripes(30, 0, 8, 6), 1)
 	for !r.Done() {
 		if _, err := r.Epoch(t.Context(), quiet); err != nil {
-			if msg := err.Error(); !strings.HasPrefix(msg, "the loss is ") || !strings.Contains(msg, " of epoch ") {
+			var diverged *DivergedError
+			if msg := err.Error(); !errors.As(err, &diverged) || !strings.HasPrefix(msg, "the loss is ") || !strings.Contains(msg, " of epoch ") {
 				t.Error(err)
 			}
 			return
@@ -252,5 +254,10 @@ func TestNewErrors(t *testing.T) {
 	c.Noise = "pink"
 	if _, err := New(c, stripes(4, 0, 8, 6), isa.Generic, 1); err == nil {
 		t.Error("unknown noise accepted")
+	}
+	c = small()
+	c.Width = 8
+	if _, err := New(c, stripes(4, 0, 8, 6), isa.Generic, 1); err == nil {
+		t.Error("images of another size accepted")
 	}
 }
