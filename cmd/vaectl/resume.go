@@ -3,13 +3,15 @@ package main
 import (
 	"errors"
 	"io/fs"
+	"path/filepath"
 	"strings"
 
 	"vaectl/internal/modelfile"
+	"vaectl/mnist"
 )
 
-// toResume reads the state to go on from, takes its settings, and refuses those
-// of the command line that contradict them. Only flags for which given is true
+// toResume reads the state to go on from, takes its settings and where its data
+// were, and refuses what on the command line contradicts it. Only flags for which given is true
 // were on the command line.
 func (o *trainOptions) toResume(files *trainFiles, given func(flag string) bool) (*modelfile.State, error) {
 	s, err := files.read()
@@ -58,8 +60,8 @@ func (o *trainOptions) toResume(files *trainFiles, given func(flag string) bool)
 		}
 		s.Config.Epochs = now.Epochs
 	}
-	if !given("data") && s.Data.Name == "sample" {
-		o.data = "sample"
+	if !given("data") {
+		o.data = s.Source
 	}
 	return s, nil
 }
@@ -67,13 +69,21 @@ func (o *trainOptions) toResume(files *trainFiles, given func(flag string) bool)
 // resumeCommand is the command line that goes on with this training.
 func (o *trainOptions) resumeCommand(given func(flag string) bool) string {
 	command := "vaectl train --resume"
-	if given("data") && o.data != "sample" {
-		command += " --data " + shellWord(o.data)
-	}
 	if given("model") {
 		command += " -m " + shellWord(o.model)
 	}
 	return command
+}
+
+// source is where a resumed training finds the data again that --data named.
+func (o *trainOptions) source(data *mnist.Dataset) (string, error) {
+	switch {
+	case data.Name == "sample":
+		return "sample", nil // whatever else auto may find by then
+	case o.data == "auto":
+		return o.data, nil
+	}
+	return filepath.Abs(o.data)
 }
 
 // shellWord quotes s where a shell would not take it as it is.

@@ -99,9 +99,12 @@ func (s *session) stopped(err error) error {
 	}
 	timeUp, interrupted := errors.Is(err, errTimeUp), errors.Is(err, context.Canceled)
 	var diverged *train.DivergedError
+	lower := saved + "; to begin anew with a smaller --learning-rate may help (--overwrite)"
 	switch {
 	case errors.As(err, &diverged):
-		return &hintError{fmt.Errorf("training: %w", err), saved + "; to begin anew with a smaller --learning-rate may help (--overwrite)"}
+		return &hintError{fmt.Errorf("training: %w", err), lower}
+	case errors.Is(err, modelfile.ErrNotFinite): // the next step's loss would have told
+		return &hintError{fmt.Errorf("training: diverged %s: %w", place(epoch, step, steps), err), lower}
 	case !timeUp && !interrupted:
 		return &hintError{err, s.whole(saved)}
 	}

@@ -54,7 +54,7 @@ data, settings and kind of CPU give the same file, byte for byte, whatever the
 number of workers, and whether or not the training was interrupted.
 
 Beside it, in FILE.state, the training itself is kept. After an interrupt, a kill
-or a power failure --resume goes on from there, with the settings it began with:
+or a power failure --resume goes on from there, with the settings and data it began with:
 only --epochs, which is always the total, and what does not change the result may
 be given anew. A training that is not finished is never replaced, unless with
 --overwrite.
@@ -67,7 +67,7 @@ Without --data the full MNIST is used where it is found: in $VAECTL_DATA, or in
 the user's cache directory. Otherwise the 10,000 digits in the program serve.`,
 		Example: `  vaectl train
   vaectl train --data ~/mnist --epochs 20 --seed 7 -m seven.safetensors
-  vaectl train --resume --data ~/mnist -m seven.safetensors
+  vaectl train --resume -m seven.safetensors
   vaectl train --epochs 100 --patience 5 --reduce-on-plateau --stop-after 8h
   vaectl train --data sample --limit-train 2000 --epochs 2 --quiet`,
 		Args: args(cobra.NoArgs),
@@ -138,6 +138,9 @@ func runTrain(ctx context.Context, c *console, o trainOptions, given func(flag s
 	data, err := openData(o.data, notes)
 	if err != nil {
 		return err
+	}
+	if files.source, err = o.source(data); err != nil {
+		return fmt.Errorf("opening the data: %w", err)
 	}
 	run, err := o.prepare(earlier, data, c.tier, given)
 	if err != nil {

@@ -20,14 +20,15 @@ type trainFiles struct {
 	model string
 	state string // "" where the model goes to a device or a pipe
 
-	every   interval // how often the state is written
-	steps   int      // since it was
-	written time.Time
+	source  string    // of the data, to be told in the state
+	every   interval  // how often the state is written
+	steps   int       // since it was
+	written time.Time // or begun, before the first
 }
 
 // newTrainFiles finds out before the training whether both can be written.
 func newTrainFiles(c *console, model string, every interval) (*trainFiles, error) {
-	f := &trainFiles{write: c.write, model: model, every: every}
+	f := &trainFiles{write: c.write, model: model, every: every, written: time.Now()}
 	if f.write == nil {
 		f.write = atomicfile.Write
 	}
@@ -115,7 +116,9 @@ func (f *trainFiles) saveState(run *train.Run) error {
 	if f.state == "" {
 		return nil
 	}
-	if err := f.write(f.state, func(w io.Writer) error { return modelfile.WriteState(w, run.State()) }); err != nil {
+	s := run.State()
+	s.Source = f.source
+	if err := f.write(f.state, func(w io.Writer) error { return modelfile.WriteState(w, s) }); err != nil {
 		return fmt.Errorf("saving the training state: %w", err)
 	}
 	f.steps, f.written = 0, time.Now()

@@ -21,6 +21,7 @@ package modelfile
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -30,6 +31,9 @@ import (
 )
 
 const format = "vaectl"
+
+// ErrNotFinite says that a tensor cannot be written or read because of a value.
+var ErrNotFinite = errors.New("weights must be finite")
 
 // Model is all that a model file holds.
 type Model struct {
@@ -211,7 +215,7 @@ func checkFinite(name string, values []float32) error {
 	const exponent = 0x7f800000 // all ones: an infinity or NaN
 	for i, v := range values {
 		if math.Float32bits(v)&exponent == exponent {
-			return fmt.Errorf("tensor %q holds %v at index %d: weights must be finite", name, v, i)
+			return fmt.Errorf("tensor %q holds %v at index %d: %w", name, v, i, ErrNotFinite)
 		}
 	}
 	return nil

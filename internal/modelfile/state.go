@@ -1,9 +1,11 @@
 package modelfile
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
+	"unicode/utf8"
 )
 
 const (
@@ -12,6 +14,8 @@ const (
 
 	// maxStateBody holds the weights, two slots and the best weights.
 	maxStateBody = 4 * maxBody
+
+	maxSource = 1 << 16 // more than any system has paths
 )
 
 // State is a training between two steps: all that is needed to go on as if it had
@@ -20,13 +24,14 @@ const (
 // not stored again.
 //
 // Its file has the format "vaectl-state", the metadata of a model file but for
-// weights_epoch, a key position that holds Position as a JSON object, and the
+// weights_epoch, the keys source and position, the latter a JSON object, and the
 // tensors weights.NAME, slot.SLOT.NAME and best.NAME for every NAME of a model
 // file.
 type State struct {
 	Config   Config
 	History  []Epoch // the finished epochs; the one at hand is the next
 	Data     Data
+	Source   string // where the data were found, for what that is worth; UTF-8
 	Position Position
 	Weights  []Tensor
 	Slots    []Slot   // the optimizer's
@@ -80,6 +85,7 @@ func WriteState(w io.Writer, s *State) error {
 	if err != nil {
 		return err
 	}
+	meta["source"] = s.Source
 	if err := encodeJSON(meta, "position", s.Position); err != nil {
 		return err
 	}
@@ -102,6 +108,10 @@ func ReadState(r io.Reader, layout func(Config) (model []Spec, slots []string, e
 		return nil, err
 	}
 	s := &State{Config: a.Config, History: a.History, Data: a.Data}
+	var ok bool
+	if s.Source, ok = h.meta["source"]; !ok {
+		return nil, errors.New("source is missing from the metadata")
+	}
 	if err := decodeJSON(h.meta, "position", &s.Position, version); err != nil {
 		return nil, err
 	}
@@ -163,6 +173,9 @@ func (s *State) validate() error {
 		if (e.ValLoss != nil) != (s.Data.Val > 0) {
 			return fmt.Errorf("history: epoch %d: val_loss must be there if and only if there is a validation set", e.Epoch)
 		}
+	}
+	if len(s.Source) > maxSource || !utf8.ValidString(s.Source) {
+		return fmt.Errorf("source is %s: must be at most %d bytes of UTF-8", quote(s.Source), maxSource)
 	}
 	p := s.Position
 	if p.Step < 0 || p.Step > s.Steps() {

@@ -28,7 +28,7 @@ func smallState() *State {
 		return copies
 	}
 	s := &State{
-		Config: m.Config, History: m.History, Data: m.Data,
+		Config: m.Config, History: m.History, Data: m.Data, Source: "/data/é",
 		Position: Position{
 			Step: 3750, Loss: 0.30000000000000004, Reconstruction: -math.MaxFloat64, KL: math.SmallestNonzeroFloat64,
 			Shuffle: Stream{*rand.NewPCG(1, math.MaxUint64)}, Noise: Stream{*rand.NewPCG(3, 4)},
@@ -80,7 +80,7 @@ func TestStateRoundTrip(t *testing.T) {
 
 // A later vaectl must go on from a state of this version.
 func TestStateGolden(t *testing.T) {
-	const want = "414dee9672d9bcca5abc1d0445d90034794e4d4cd27eebb29d179712c842adc8"
+	const want = "8f1c8332a1fcb04bb82be4526b91955d212c941432e133d52db62d6988afb688"
 	b := encodeState(t, smallState())
 	if got := fmt.Sprintf("%x", sha256.Sum256(b)); got != want {
 		t.Errorf("SHA-256 is %s, want %s; the file:\n%q", got, want, b)
@@ -113,6 +113,8 @@ func badStates(t testing.TB) []badFile {
 		{"newer version", edit(`"format_version":"2"`, `"format_version":"3"`), "format version 3 is newer than this vaectl"},
 		{"cut by a byte", good[:n-1], fmt.Sprintf("truncated: expected %d bytes, the file has %d", n, n-1)},
 		{"no position", edit(`"position"`, `"positions"`), "position is missing from the metadata"},
+		{"no source", edit(`"source"`, `"sauce"`), "source is missing from the metadata"},
+		{"long source", edit(`"/data/é"`, `"`+strings.Repeat("/data", 14000)+`"`), `source is "/data/data`},
 		{"no step", inner(`"step":3750,`, ``), "position: step is missing"},
 		{"step beyond the epoch", inner(`"step":3750`, `"step":3751`), "position: step is 3751: must be 0 to 3750"},
 		{"negative step", inner(`"step":3750`, `"step":-1`), "position: step is -1: must be 0 to 3750"},
@@ -166,6 +168,7 @@ func TestWriteStateErrors(t *testing.T) {
 		{"settings", func(s *State) { s.Config.Noise = "" }, `config: noise is ""`},
 		{"step", func(s *State) { s.Position.Step = 3751 }, "position: step is 3751: must be 0 to 3750"},
 		{"sum", func(s *State) { s.Position.KL = math.NaN() }, "position: kl is NaN: must be finite"},
+		{"source", func(s *State) { s.Source = "/data/\xff" }, `source is "/data/\xff": must be at most 65536 bytes of UTF-8`},
 		{"best left out", func(s *State) { s.Best = nil }, "0 best tensors: must be there if and only if"},
 		{"best of none", func(s *State) { s.History = nil }, "2 best tensors: must be there if and only if"},
 		{"weight", func(s *State) { s.Weights[1].Data[0] = float32(math.NaN()) }, `tensor "weights.decoder.bias" holds NaN at index 0`},

@@ -43,7 +43,7 @@ func StateLayout(c modelfile.Config) (model []modelfile.Spec, slots []string, er
 }
 
 // State is the training as it stands after the latest step, sharing memory with
-// the run. A run that Epoch has ended with an error other than its context's or
+// the run, and without a Source. A run that Epoch has ended with an error other than its context's or
 // report's has none.
 func (r *Run) State() *modelfile.State {
 	s := &modelfile.State{
@@ -66,6 +66,9 @@ func (r *Run) State() *modelfile.State {
 // Resume prepares a run that goes on from s, which must hold the tensors of
 // StateLayout. The number of epochs in its settings may be another than it was.
 func Resume(s *modelfile.State, d *mnist.Dataset, tier isa.Tier, workers int) (*Run, error) {
+	if d.Train.Rows != s.Config.Height || d.Train.Cols != s.Config.Width {
+		return nil, fmt.Errorf("%w: images of %dx%d, not %dx%d", ErrOtherData, d.Train.Rows, d.Train.Cols, s.Config.Height, s.Config.Width)
+	}
 	r, err := New(s.Config, d, tier, workers)
 	if err != nil {
 		return nil, err

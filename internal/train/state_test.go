@@ -196,7 +196,7 @@ func TestResumeRefusesOtherData(t *testing.T) {
 			t.Errorf("%s: error %v", name, err)
 		}
 	}
-	if _, err := Resume(r.State(), stripes(30, 10, 6, 6), isa.Best(), 1); err == nil || !strings.Contains(err.Error(), "images of 8x6, the data's are 6x6") {
+	if _, err := Resume(r.State(), stripes(30, 10, 6, 6), isa.Best(), 1); !errors.Is(err, ErrOtherData) || !strings.HasSuffix(err.Error(), ": images of 6x6, not 8x6") {
 		t.Errorf("another size: error %v", err)
 	}
 }
