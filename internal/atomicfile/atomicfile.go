@@ -36,49 +36,65 @@ import (
 // "syncing directory" leaves the new content in place: it may then not survive a
 // power failure.
 func Write(path string, fill func(io.Writer) error) error {
-	return write(osFiles{}, path, fill)
+	return Writer{}.Write(path, fill)
 }
 
 // Probe returns the error that Write would meet before it calls fill, so that
 // long work need not be done to find out. It leaves nothing behind, and does not
 // touch devices and pipes.
-func Probe(path string) error {
-	return probe(osFiles{}, path)
+func Probe(path string) error { return Writer{}.Probe(path) }
+
+// Target returns the name of the file that Write would replace or create: what
+// path leads to through symbolic links. It is empty where there is no such file,
+// because Write would write straight into what path names, or would refuse it.
+func Target(path string) string {
+	at, err := locate(path)
+	if err != nil || at.direct || at.isDir() {
+		return ""
+	}
+	return at.target
 }
 
-func probe(fsys files, path string) error {
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
-		return nil // opening a pipe, and closing it, would be seen at its other end
-	}
-	stop := errors.New("far enough")
-	if err := write(fsys, path, func(io.Writer) error { return stop }); !errors.Is(err, stop) {
-		return err
-	}
-	return nil
-}
+// A Writer writes by way of Files, a disk that a test may choose; nil means Disk.
+type Writer struct{ Files Files }
 
-// files is every operation that changes something on disk; the tests have one
-// that fails on demand.
-type files interface {
-	Create(path string, perm fs.FileMode) (file, error) // must not exist
-	OpenWritable(path string) (file, error)             // must exist; keeps its content
+// Files is every operation that changes something on disk.
+type Files interface {
+	Create(path string, perm fs.FileMode) (File, error) // must not exist
+	OpenWritable(path string) (File, error)             // must exist; keeps its content
 	Rename(from, to string) error
 	Remove(path string) error
 	SyncDir(path string) error
 }
 
-// file is the part of *os.File that Write uses.
-type file interface {
+// File is the part of *os.File that a Writer uses.
+type File interface {
 	io.WriteCloser
 	Chmod(fs.FileMode) error
 	Sync() error
 }
 
-func write(fsys files, path string, fill func(io.Writer) error) error {
+// Probe is the function of that name.
+func (w Writer) Probe(path string) error {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+		return nil // opening a pipe, and closing it, would be seen at its other end
+	}
+	stop := errors.New("far enough")
+	if err := w.Write(path, func(io.Writer) error { return stop }); !errors.Is(err, stop) {
+		return err
+	}
+	return nil
+}
+
+// Write is the function of that name.
+func (w Writer) Write(path string, fill func(io.Writer) error) error {
 	if path == "" {
 		return errors.New("writing a file: its name is empty")
 	}
-	err := writeAt(fsys, path, fill)
+	if w.Files == nil {
+		w.Files = Disk{}
+	}
+	err := writeAt(w.Files, path, fill)
 	var theirs fillError
 	switch {
 	case err == nil:
@@ -92,37 +108,59 @@ func write(fsys files, path string, fill func(io.Writer) error) error {
 // fillError is an error of fill that no write caused: it says nothing about path.
 type fillError struct{ error }
 
-// writeAt finds out what path is, and writes it the way that suits it.
-func writeAt(fsys files, path string, fill func(io.Writer) error) error {
+// place is what a path leads to.
+type place struct {
+	target string
+	info   fs.FileInfo // nil if nothing is there yet
+	direct bool        // not a file that a rename may replace
+}
+
+func (p place) isDir() bool { return p.info != nil && p.info.IsDir() }
+
+// locate finds out what path leads to.
+func locate(path string) (place, error) {
 	target, err := follow(path)
 	if err != nil {
-		return err
+		return place{}, err
 	}
 	info, err := os.Stat(target)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return replace(fsys, target, nil, fill)
+		return place{target: target}, nil
 	case err != nil:
-		return cause(err)
-	case info.IsDir():
+		return place{}, cause(err)
+	}
+	direct := !info.IsDir() && !info.Mode().IsRegular() || isDescriptor(target)
+	return place{target, info, direct}, nil
+}
+
+// writeAt writes path the way that suits what it leads to.
+func writeAt(fsys Files, path string, fill func(io.Writer) error) error {
+	at, err := locate(path)
+	switch {
+	case err != nil:
+		return err
+	case at.isDir():
 		return errors.New("is a directory")
-	case !info.Mode().IsRegular() || isDescriptor(target):
-		return direct(fsys, target, fill)
+	case at.direct:
+		return direct(fsys, at.target, fill)
+	case at.info == nil:
+		return replace(fsys, at.target, nil, fill)
 	}
 	// A rename would replace even a file that is protected against writing.
-	f, err := fsys.OpenWritable(target)
+	f, err := fsys.OpenWritable(at.target)
 	if err != nil {
 		return cause(err)
 	}
 	if err := f.Close(); err != nil {
 		return cause(err)
 	}
-	return replace(fsys, target, info, fill)
+	return replace(fsys, at.target, at.info, fill)
 }
 
 // replace writes a new file beside target and renames it. The file in its place,
 // nil if there is none, lends its permissions.
-func replace(fsys files, target string, old fs.FileInfo, fill func(io.Writer) error) (err error) {
+func replace(fsys Files, target string, old fs.FileInfo, fill func(io.Writer) error) (err error) {
 	// filepath.Dir would clean "link/../x" into another directory than the
 	// kernel's.
 	dir, name := filepath.Split(target)
@@ -178,7 +216,7 @@ func replace(fsys files, target string, old fs.FileInfo, fill func(io.Writer) er
 // direct writes into something that a rename must not replace. It appends, so
 // that a log behind /dev/stdout is not cut, and does not sync, which pipes and
 // most devices refuse.
-func direct(fsys files, path string, fill func(io.Writer) error) error {
+func direct(fsys Files, path string, fill func(io.Writer) error) error {
 	f, err := fsys.OpenWritable(path)
 	if err != nil {
 		return cause(err)
@@ -190,7 +228,7 @@ func direct(fsys files, path string, fill func(io.Writer) error) error {
 	return err
 }
 
-func fillBuffered(f file, fill func(io.Writer) error) error {
+func fillBuffered(f File, fill func(io.Writer) error) error {
 	to := &causeWriter{w: f}
 	w := bufio.NewWriterSize(to, 1<<16)
 	err := fill(w)
@@ -205,7 +243,7 @@ func fillBuffered(f file, fill func(io.Writer) error) error {
 
 // createTemp creates the hidden file .name.tmp-xxxxxxxx, with the permissions
 // that os.CreateTemp does not let one choose. dir is empty or ends in a separator.
-func createTemp(fsys files, dir, name string, perm fs.FileMode) (file, string, error) {
+func createTemp(fsys Files, dir, name string, perm fs.FileMode) (File, string, error) {
 	const longest = 64 // bytes of name: with the rest, well below any system's limit
 	if len(name) > longest {
 		name = strings.ToValidUTF8(name[:longest], "")

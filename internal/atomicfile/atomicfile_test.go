@@ -1,4 +1,4 @@
-package atomicfile
+package atomicfile_test
 
 import (
 	"bytes"
@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"vaectl/internal/atomicfile"
 )
 
 // content is larger than the buffer, so that it takes more than one write.
@@ -62,7 +64,7 @@ func TestWriteNewAndOverwrite(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "out.bin")
 	for _, b := range [][]byte{content, []byte("short"), {}} {
-		if err := Write(path, put(b)); err != nil {
+		if err := atomicfile.Write(path, put(b)); err != nil {
 			t.Fatal(err)
 		}
 		wantFiles(t, dir, map[string]string{"out.bin": string(b)})
@@ -72,7 +74,7 @@ func TestWriteNewAndOverwrite(t *testing.T) {
 func TestWriteNameWithoutDirectory(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
-	if err := Write("out.bin", put(content)); err != nil {
+	if err := atomicfile.Write("out.bin", put(content)); err != nil {
 		t.Fatal(err)
 	}
 	wantFiles(t, dir, map[string]string{"out.bin": string(content)})
@@ -82,7 +84,7 @@ func TestWriteLongestName(t *testing.T) {
 	dir := t.TempDir()
 	// The cut for the temporary name falls inside a letter of two bytes.
 	name := "x" + strings.Repeat("é", 127)
-	err := Write(filepath.Join(dir, name), func(w io.Writer) error {
+	err := atomicfile.Write(filepath.Join(dir, name), func(w io.Writer) error {
 		entries, err := os.ReadDir(dir)
 		if err == nil && (len(entries) != 1 || !utf8.ValidString(entries[0].Name())) {
 			err = fmt.Errorf("temporary files: %q", entries)
@@ -97,7 +99,7 @@ func TestWriteLongestName(t *testing.T) {
 
 func TestTemporaryFileIsHiddenBesideTheTarget(t *testing.T) {
 	dir := t.TempDir()
-	err := Write(filepath.Join(dir, "out.bin"), func(io.Writer) error {
+	err := atomicfile.Write(filepath.Join(dir, "out.bin"), func(io.Writer) error {
 		names, err := filepath.Glob(filepath.Join(dir, ".out.bin.tmp-*"))
 		if err == nil && len(names) != 1 {
 			err = fmt.Errorf("temporary files: %q", names)
@@ -121,7 +123,7 @@ func TestFillErrorLeavesTheOldFile(t *testing.T) {
 	}
 	check := func() {
 		t.Helper()
-		err := Write(path, fill)
+		err := atomicfile.Write(path, fill)
 		if err != broken { // as it is: nothing was wrong with path
 			t.Errorf("error %v", err)
 		}
@@ -143,7 +145,7 @@ func TestFillPanicLeavesTheOldFile(t *testing.T) {
 				t.Error("the panic was swallowed")
 			}
 		}()
-		_ = Write(path, func(io.Writer) error { panic("fill") })
+		_ = atomicfile.Write(path, func(io.Writer) error { panic("fill") })
 	}()
 	wantFiles(t, dir, map[string]string{"out.bin": "old"})
 }
@@ -159,7 +161,7 @@ func TestPermissions(t *testing.T) {
 	path := filepath.Join(dir, "out.bin")
 	mode := func() fs.FileMode {
 		t.Helper()
-		if err := Write(path, put(content)); err != nil {
+		if err := atomicfile.Write(path, put(content)); err != nil {
 			t.Fatal(err)
 		}
 		info, err := os.Stat(path)
@@ -219,7 +221,7 @@ func TestSymbolicLinks(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if err := Write(dir+"/"+tt.link, put(content)); err != nil {
+			if err := atomicfile.Write(dir+"/"+tt.link, put(content)); err != nil {
 				t.Fatal(err)
 			}
 			if got, err := os.Readlink(filepath.Join(dir, tt.link)); err != nil || got != to {
@@ -254,7 +256,7 @@ func TestRefusedTargets(t *testing.T) {
 		{"loop", `writing "loop": too many symbolic links`},
 	}
 	for _, tt := range tests {
-		err := Write(tt.path, func(io.Writer) error {
+		err := atomicfile.Write(tt.path, func(io.Writer) error {
 			t.Errorf("%q: fill was called", tt.path)
 			return nil
 		})
@@ -275,12 +277,12 @@ func TestProbe(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{file, filepath.Join(dir, "new")} {
-		if err := Probe(path); err != nil {
+		if err := atomicfile.Probe(path); err != nil {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
 	for _, path := range []string{"", dir, filepath.Join(file, "below"), filepath.Join(dir, "no", "such")} {
-		if err := Probe(path); err == nil {
+		if err := atomicfile.Probe(path); err == nil {
 			t.Errorf("%q: no error", path)
 		}
 	}
@@ -290,5 +292,33 @@ func TestProbe(t *testing.T) {
 	}
 	if data, err := os.ReadFile(file); err != nil || string(data) != "kept" {
 		t.Errorf("the file holds %q, %v", data, err)
+	}
+}
+
+func TestTarget(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	mustWrite(t, "file", "", 0o644)
+	if err := os.Mkdir("folder", 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range [][2]string{{"file", "link"}, {"folder/new", "dangling"}, {"loop", "loop"}} {
+		if err := os.Symlink(l[0], l[1]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for path, want := range map[string]string{
+		"file":       "file",
+		"new":        "new",
+		"link":       "file",
+		"dangling":   "folder/new",
+		"folder":     "",
+		"loop":       "",
+		os.DevNull:   "",
+		"file/below": "",
+	} {
+		if got := atomicfile.Target(path); got != want {
+			t.Errorf("%s: %q, want %q", path, got, want)
+		}
 	}
 }

@@ -1,4 +1,4 @@
-package atomicfile
+package atomicfile_test
 
 import (
 	"errors"
@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
+
+	"vaectl/internal/atomicfile"
 )
 
 func TestDevices(t *testing.T) {
@@ -16,7 +18,7 @@ func TestDevices(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = Write(path, put(content))
+		err = atomicfile.Write(path, put(content))
 		if path == "/dev/null" && err != nil {
 			t.Error(err)
 		}
@@ -45,7 +47,7 @@ func TestPipe(t *testing.T) {
 		b, err := os.ReadFile(path)
 		read <- result{b, err}
 	}()
-	if err := Write(path, put(content)); err != nil {
+	if err := atomicfile.Write(path, put(content)); err != nil {
 		t.Fatal(err)
 	}
 	if r := <-read; r.err != nil || string(r.b) != string(content) {
@@ -75,7 +77,7 @@ func TestDescriptorOfRegularFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{link, "/dev/fd/" + strconv.Itoa(fd)} {
-		if err := Write(path, func(w io.Writer) error {
+		if err := atomicfile.Write(path, func(w io.Writer) error {
 			_, err := io.WriteString(w, "data, ")
 			return err
 		}); err != nil {

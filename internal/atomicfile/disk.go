@@ -8,10 +8,10 @@ import (
 	"syscall"
 )
 
-// osFiles is the real file system.
-type osFiles struct{}
+// Disk is the real file system.
+type Disk struct{}
 
-func (osFiles) Create(path string, perm fs.FileMode) (file, error) {
+func (Disk) Create(path string, perm fs.FileMode) (File, error) {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
 	if err != nil {
 		return nil, err // not f: a nil *os.File in an interface is not nil
@@ -19,7 +19,7 @@ func (osFiles) Create(path string, perm fs.FileMode) (file, error) {
 	return f, nil
 }
 
-func (osFiles) OpenWritable(path string) (file, error) {
+func (Disk) OpenWritable(path string) (File, error) {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
 	if err != nil {
 		return nil, err
@@ -27,14 +27,14 @@ func (osFiles) OpenWritable(path string) (file, error) {
 	return f, nil
 }
 
-func (osFiles) Rename(from, to string) error { return os.Rename(from, to) }
+func (Disk) Rename(from, to string) error { return os.Rename(from, to) }
 
-func (osFiles) Remove(path string) error { return os.Remove(path) }
+func (Disk) Remove(path string) error { return os.Remove(path) }
 
 // SyncDir makes a rename in the directory durable. Windows has no such call, some
 // file systems refuse it, and a directory may be writable but not readable: then
 // there is nothing more to be done.
-func (osFiles) SyncDir(path string) error {
+func (Disk) SyncDir(path string) error {
 	if runtime.GOOS == "windows" {
 		return nil
 	}
