@@ -39,6 +39,7 @@ var allowed = map[string][]string{
 	"internal/chart":      {"internal/modelfile"},
 	"internal/animation":  {},
 	"internal/imagetest":  {},
+	"internal/faultfs":    {"internal/atomicfile"},
 	"nn":                  {"conv", "internal/gemm", "internal/isa", "internal/parallel", "internal/vec"},
 	"conv":                {"internal/gemm", "internal/parallel", "internal/vec"},
 	"internal/gemm":       {"internal/isa"},

@@ -7,13 +7,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 	"gonum.org/v1/gonum/blas/blas32"
 
+	"vaectl/internal/atomicfile"
 	"vaectl/internal/catalog"
 	"vaectl/internal/fetch"
 	"vaectl/internal/gemm"
@@ -71,11 +71,8 @@ type console struct {
 	getenv    func(string) string
 	catalog   catalog.Catalog                           // the data sets that can be downloaded
 	newClient func(silence time.Duration) *fetch.Client // downloads them
+	files     atomicfile.Writer                         // the tests have one that fails
 	tier      isa.Tier                                  // chosen before a command runs
-
-	// write puts a training's file on disk, whole or not at all; nil stands for
-	// atomicfile.Write.
-	write func(path string, fill func(io.Writer) error) error
 }
 
 // usageError is a fault in the command line rather than in the work.

@@ -16,7 +16,7 @@ import (
 // trainFiles are the files of a training: the model, and beside it the state that
 // --resume goes on from.
 type trainFiles struct {
-	write func(path string, fill func(io.Writer) error) error
+	disk  atomicfile.Writer
 	model string
 	state string // "" where the model goes to a device or a pipe
 
@@ -28,18 +28,15 @@ type trainFiles struct {
 
 // newTrainFiles finds out before the training whether both can be written.
 func newTrainFiles(c *console, model string, every interval) (*trainFiles, error) {
-	f := &trainFiles{write: c.write, model: model, every: every, written: time.Now()}
-	if f.write == nil {
-		f.write = atomicfile.Write
-	}
-	if err := atomicfile.Probe(model); err != nil {
+	f := &trainFiles{disk: c.files, model: model, every: every, written: time.Now()}
+	if err := f.disk.Probe(model); err != nil {
 		return nil, fmt.Errorf("saving the model will fail: %w", err)
 	}
 	if info, err := os.Stat(model); err == nil && !info.Mode().IsRegular() {
 		return f, nil
 	}
 	f.state = model + ".state"
-	if err := atomicfile.Probe(f.state); err != nil {
+	if err := f.disk.Probe(f.state); err != nil {
 		return nil, fmt.Errorf("saving the training state will fail: %w", err)
 	}
 	return f, nil
@@ -88,7 +85,7 @@ func place(epoch, step, steps int) string {
 }
 
 func (f *trainFiles) saveModel(run *train.Run) error {
-	if err := f.write(f.model, func(w io.Writer) error { return modelfile.Write(w, run.Model()) }); err != nil {
+	if err := f.disk.Write(f.model, func(w io.Writer) error { return modelfile.Write(w, run.Model()) }); err != nil {
 		return fmt.Errorf("saving the model: %w", err)
 	}
 	return nil
@@ -118,7 +115,7 @@ func (f *trainFiles) saveState(run *train.Run) error {
 	}
 	s := run.State()
 	s.Source = f.source
-	if err := f.write(f.state, func(w io.Writer) error { return modelfile.WriteState(w, s) }); err != nil {
+	if err := f.disk.Write(f.state, func(w io.Writer) error { return modelfile.WriteState(w, s) }); err != nil {
 		return fmt.Errorf("saving the training state: %w", err)
 	}
 	f.steps, f.written = 0, time.Now()
