@@ -46,12 +46,12 @@ race:
 torture:
 	$(GO) test ./cmd/vaectl -run KilledTrainings -count 1 -timeout 60m -v -trainings 50 -killseed $(SEED)
 
-# Every fuzz target for FUZZTIME each.
+# Every fuzz target for FUZZTIME each, little of which goes into making inputs smaller.
 fuzz:
 	@for pkg in $$($(GO) list ./...); do \
 		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
 			echo "$$pkg $$target"; \
-			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x $$pkg || exit 1; \
 		done; \
 	done
 

@@ -15,7 +15,7 @@ const (
 	// maxStateBody holds the weights, two slots and the best weights.
 	maxStateBody = 4 * maxBody
 
-	maxSource = 1 << 16 // more than any system has paths
+	maxSource = 4096 // as long as Linux takes a path
 )
 
 // State is a training between two steps: all that is needed to go on as if it had
