@@ -54,10 +54,11 @@ data, settings and kind of CPU give the same file, byte for byte, whatever the
 number of workers, and whether or not the training was interrupted.
 
 Beside it, in FILE.state, the training itself is kept. After an interrupt, a kill
-or a power failure --resume goes on from there, with the settings and data it began with:
-only --epochs, which is always the total, and what does not change the result may
-be given anew. A training that is not finished is never replaced, unless with
---overwrite.
+or a power failure --resume goes on from there, with the settings and the data it
+began with. Of those only --epochs, which is always the total, may be given anew;
+so may what does not change the result. A training that is not finished is never
+replaced, unless with --overwrite. The first SIGINT or SIGTERM saves the training
+and stops it, a second one stops it at once.
 
 With --keep best the file holds the weights of the epoch with the lowest val_loss.
 --patience and --reduce-on-plateau go by val_loss too, and by the loss where there
@@ -95,16 +96,16 @@ the user's cache directory. Otherwise the 10,000 digits in the program serve.`,
 	intFlag(f, &o.config.LimitVal, "limit-val", 0, math.MaxInt32, "use the first `N` validation images; 0 takes all")
 	f.BoolVar(&o.resume, "resume", false, "go on with the training in FILE.state")
 	f.BoolVar(&o.overwrite, "overwrite", false, "begin anew, whatever FILE.state holds")
-	intervalFlag(f, &o.every, "checkpoint-every", "write the training state after so many steps, or so much time; 0: after each epoch only, as always")
+	intervalFlag(f, &o.every, "checkpoint-every", "write FILE.state so often, next to after each epoch; 0: no oftener")
 	durationFlag(f, &o.stopAfter, "stop-after", "save the training after so much time, and stop")
 	choiceFlag(f, &o.config.Keep, "keep", []string{modelfile.KeepBest, modelfile.KeepLast}, "weights to save: the best epoch's by val_loss, or the last")
 	intFlag(f, &o.config.Patience, "patience", 0, modelfile.MaxEpochs, "stop after `N` epochs in a row without improvement; 0: never")
 	floatFlag(f, &o.config.MinDelta, "min-delta", func(x float64) bool { return x >= 0 }, "a number from 0 up",
 		"an improvement is more than this below the lowest val_loss so far")
-	f.BoolVar(&o.reduce, "reduce-on-plateau", false, "lower the learning rate, to 1e-8 at least, when nothing improves")
-	intFlag(f, &o.config.PlateauPatience, "plateau-patience", 1, modelfile.MaxEpochs, "after `N` epochs without improvement")
+	f.BoolVar(&o.reduce, "reduce-on-plateau", false, "reduce the learning rate, to 1e-8 at least, when nothing improves")
+	intFlag(f, &o.config.PlateauPatience, "plateau-patience", 1, modelfile.MaxEpochs, "reduce after `N` epochs in a row without improvement")
 	floatFlag(f, &o.config.PlateauFactor, "plateau-factor", func(x float64) bool { return x > 0 && x < 1 }, "a number between 0 and 1",
-		"multiply it by this")
+		"multiply the learning rate by this when reducing it")
 	f.BoolVar(&o.quiet, "quiet", false, "print nothing but errors")
 	f.BoolVar(&o.noSummary, "no-summary", false, "leave out the table of layers")
 	return cmd
