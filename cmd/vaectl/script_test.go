@@ -121,7 +121,7 @@ func trainTestModel(t *testing.T) []byte {
 func drawTestModel(t *testing.T) []byte {
 	t.Helper()
 	config := modelfile.Config{
-		Height: 28, Width: 28, LatentDim: 2, Noise: string(nn.BookNoise), KLWeight: 5e-4, Convolution: string(nn.Winograd),
+		Height: 28, Width: 28, LatentDim: 2, Noise: string(nn.BookNoise), KLWeight: 5e-4, Convolution: string(nn.Winograd), Keep: modelfile.KeepLast,
 		Optimizer: "rmsprop", LearningRate: 0.001, BatchSize: 16, Epochs: 1, Seed: 1,
 	}
 	model, err := nn.New(train.ModelConfig(config))
