@@ -10,6 +10,7 @@ import (
 	"image/jpeg"
 	"image/png"
 	"io"
+	"runtime"
 )
 
 const (
@@ -124,6 +125,8 @@ func (p *pictures) decode() (image.Image, error) {
 	if need := p.kind.memory(config, header.Bytes()); need > maxDecoded {
 		return nil, fmt.Errorf("image is %dx%d (height x width): decoding it takes %d MiB of memory: must be at most %d",
 			config.Height, config.Width, need>>20, maxDecoded>>20)
+	} else if need > maxDecoded/8 {
+		runtime.GC() // would otherwise let two or three large pictures pile up
 	}
 	img, err := p.kind.decode(io.MultiReader(&header, p.r))
 	if err != nil {
