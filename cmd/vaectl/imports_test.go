@@ -17,7 +17,7 @@ import (
 var allowed = map[string][]string{
 	"cmd/vaectl": {
 		"grid", "internal/animation", "internal/atomicfile", "internal/bench", "internal/catalog", "internal/chart",
-		"internal/eval", "internal/fetch", "internal/gemm", "internal/imagefile", "internal/isa", "internal/latent",
+		"internal/eval", "internal/fetch", "internal/gemm", "internal/imagefile", "internal/isa", "internal/latent", "internal/lockfile",
 		"internal/modelfile", "internal/npy", "internal/parallel", "internal/spool", "internal/steer",
 		"internal/termimage", "internal/train", "mnist", "nn", "optim",
 	},
@@ -39,6 +39,7 @@ var allowed = map[string][]string{
 	"internal/chart":      {"internal/modelfile"},
 	"internal/animation":  {},
 	"internal/imagetest":  {},
+	"internal/lockfile":   {"internal/atomicfile"},
 	"internal/faultfs":    {"internal/atomicfile"},
 	"nn":                  {"conv", "internal/gemm", "internal/isa", "internal/parallel", "internal/vec"},
 	"conv":                {"internal/gemm", "internal/parallel", "internal/vec"},

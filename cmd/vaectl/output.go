@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
-	"vaectl/internal/atomicfile"
 	"vaectl/internal/termimage"
 )
 
@@ -22,7 +21,7 @@ import (
 // stdout is a terminal.
 func writeOutput(c *console, path string, binary bool, fill func(io.Writer) error) error {
 	if path != "" && path != "-" {
-		return atomicfile.Write(path, fill)
+		return c.files.Write(path, fill)
 	}
 	if binary {
 		if err := refuseTerminal(c, path); err != nil {

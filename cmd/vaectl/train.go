@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"vaectl/internal/isa"
+	"vaectl/internal/lockfile"
 	"vaectl/internal/modelfile"
 	"vaectl/internal/train"
 	"vaectl/mnist"
@@ -126,6 +127,11 @@ func runTrain(ctx context.Context, c *console, o trainOptions, given func(flag s
 	if err != nil {
 		return err
 	}
+	lock, err := lockfile.Acquire(o.model)
+	if err != nil {
+		return &hintError{fmt.Errorf("saving the model: %w", err), "-m names another file"}
+	}
+	defer lock.Release()
 	var earlier *modelfile.State // to resume
 	switch {
 	case o.resume:
