@@ -34,8 +34,9 @@ import (
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"vaectl":  func() { os.Exit(run(os.Args[1:])) },
-		"toydata": func() { os.Exit(runToyData(os.Args[1:])) },
+		"vaectl":       func() { os.Exit(run(os.Args[1:])) },
+		"toydata":      func() { os.Exit(runToyData(os.Args[1:])) },
+		"unprivileged": unprivileged,
 	})
 }
 
@@ -82,6 +83,7 @@ func TestScripts(t *testing.T) {
 			"join":    join,
 			"prefix":  prefix,
 			"tty":     onTerminal,
+			"islink":  islink,
 		},
 	})
 }
@@ -391,6 +393,15 @@ func join(ts *testscript.TestScript, _ bool, args []string) {
 func prefix(ts *testscript.TestScript, _ bool, args []string) {
 	if !strings.HasPrefix(ts.ReadFile(args[1]), ts.ReadFile(args[0])) {
 		ts.Fatalf("%s does not begin with %s", args[1], args[0])
+	}
+}
+
+// islink fails unless FILE is a symbolic link to TARGET: "islink FILE TARGET".
+func islink(ts *testscript.TestScript, _ bool, args []string) {
+	to, err := os.Readlink(ts.MkAbs(args[0]))
+	ts.Check(err)
+	if to != args[1] {
+		ts.Fatalf("%s leads to %s", args[0], to)
 	}
 }
 
