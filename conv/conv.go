@@ -43,19 +43,26 @@ type call struct {
 // more scratch memory than Forward alone: withGradients asks for it.
 func New(g Geometry, pool *parallel.Pool, withGradients bool) *Conv {
 	c := &Conv{Geometry: g, pool: pool}
-	size := roundUp(g.Pixels() * g.Window())
+	size, partial := Scratch(g, withGradients)
 	all := make([]float32, size*pool.Workers())
 	for i := range pool.Workers() {
 		c.cols = append(c.cols, all[i*size:][:g.Pixels()*g.Window()])
 	}
-	if withGradients {
-		c.part = make([]float32, weightParts*g.Kernel())
-	}
+	c.part = make([]float32, partial)
 	c.forward = c.forwardSample
 	c.data = c.dataGradSample
 	c.weight = c.weightGradPart
 	c.reduce = c.reduceBlock
 	return c
+}
+
+// Scratch is how many values New allocates: for each worker, and once.
+func Scratch(g Geometry, withGradients bool) (worker, once int) {
+	worker = roundUp(g.Pixels() * g.Window())
+	if withGradients {
+		once = weightParts * g.Kernel()
+	}
+	return worker, once
 }
 
 // roundUp keeps consecutive buffers on cache-line boundaries.

@@ -100,6 +100,18 @@ const (
 	minRows = 6
 )
 
+// FusedScratch is about how many values NewFused allocates: for each worker, and
+// once.
+func FusedScratch(g Geometry, direct bool) (worker, once int) {
+	switch {
+	case g.isNarrow():
+		return g.InH * g.InW * g.KH * g.KW, 0
+	case !direct && winogradFits(g):
+		return winogradBuf(g), 2 * planes * g.InC * g.OutC
+	}
+	return 0, 0
+}
+
 // NewFused returns the arithmetic for batches of up to n images. The kernels
 // must not be of the generic tier. Winograd's convolution is used where it can be,
 // unless direct.

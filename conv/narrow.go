@@ -8,8 +8,8 @@ import "vaectl/internal/gemm"
 // sums these; the weight gradient is read with the two images swapped.
 
 // isNarrow reports whether the convolution is one that this pays for.
-func (f *Fused) isNarrow() bool {
-	return f.OutC == 1 && f.Stride == 1 && f.InC >= 8
+func (g Geometry) isNarrow() bool {
+	return g.OutC == 1 && g.Stride == 1 && g.InC >= 8
 }
 
 // narrowBuf is a worker's memory for a narrow convolution.

@@ -55,12 +55,17 @@ func winogradFits(g Geometry) bool {
 func newWinograd(g Geometry, kernels vec.Kernels, workers int) *winograd {
 	w := &winograd{kernels: kernels, buf: make([][]float32, workers)}
 	w.u, w.du = make([]float32, planes*g.InC*g.OutC), make([]float32, planes*g.InC*g.OutC)
-	forward := planes * stripRows(g, minTiles)
-	backward := 4 * stripRows(g, gradTiles)
 	for i := range w.buf {
-		w.buf[i] = make([]float32, max(forward, backward)*g.OutW/2*(g.InC+g.OutC))
+		w.buf[i] = make([]float32, winogradBuf(g))
 	}
 	return w
+}
+
+// winogradBuf is the size of a worker's planes.
+func winogradBuf(g Geometry) int {
+	forward := planes * stripRows(g, minTiles)
+	backward := 4 * stripRows(g, gradTiles)
+	return max(forward, backward) * g.OutW / 2 * (g.InC + g.OutC)
 }
 
 // stripRows is the number of rows of tiles that have at least so many tiles.

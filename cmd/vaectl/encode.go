@@ -148,7 +148,7 @@ type imageBatch struct {
 // fill reads images until the batch is full.
 func (b *imageBatch) fill(images imageSource, pixels []byte) {
 	b.rows = b.rows[:0]
-	for b.err == nil && len(b.rows) < batchSize {
+	for b.err == nil && len(b.rows)*len(pixels) < len(b.x) {
 		var row latent.Row
 		if row.ID, row.Label, b.err = images.next(pixels); b.err != nil {
 			return
@@ -168,11 +168,11 @@ type encoder struct {
 	logVars bool
 	noise   *rand.Rand // nil where z is the mean
 
-	mean, logVar, z, eps []float32 // [batchSize, LatentDim]
+	mean, logVar, z, eps []float32 // [BatchSize, LatentDim]
 }
 
 func newEncoder(model *nn.VAE, rows latent.Writer, logVars bool, noise *rand.Rand) *encoder {
-	vectors := func() []float32 { return make([]float32, batchSize*model.LatentDim) }
+	vectors := func() []float32 { return make([]float32, model.BatchSize()*model.LatentDim) }
 	return &encoder{
 		model: model, rows: rows, logVars: logVars, noise: noise,
 		mean: vectors(), logVar: vectors(), z: vectors(), eps: vectors(),
@@ -185,7 +185,7 @@ func (e *encoder) run(ctx context.Context, images imageSource) error {
 	pixels := e.model.Pixels()
 	free, full := make(chan *imageBatch, 2), make(chan *imageBatch)
 	for range cap(free) {
-		free <- &imageBatch{x: make([]float32, batchSize*pixels)}
+		free <- &imageBatch{x: make([]float32, e.model.BatchSize()*pixels)}
 	}
 	done := make(chan struct{})
 	defer close(done)

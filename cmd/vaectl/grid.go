@@ -18,7 +18,7 @@ type gridOptions struct {
 }
 
 // batchSize is the number of images that encode, decode and grid pass through
-// the model at a time.
+// the model at a time, at most.
 const batchSize = 32
 
 func newGridCommand(c *console) *cobra.Command {
@@ -103,8 +103,8 @@ func decodeGrid(model *nn.VAE, spec grid.Spec, scale int) (*image.Gray, error) {
 	if err != nil {
 		return nil, &usageError{err}
 	}
-	z := make([]float32, batchSize*model.LatentDim)
-	p := make([]float32, batchSize*model.Pixels())
+	z := make([]float32, model.BatchSize()*model.LatentDim)
+	p := make([]float32, model.BatchSize()*model.Pixels())
 	for first := 0; first < g.Len(); {
 		n := g.Fill(z, first)
 		model.Decode(p, z[:n*model.LatentDim])

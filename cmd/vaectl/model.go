@@ -12,8 +12,14 @@ import (
 	"vaectl/nn"
 )
 
-// loadModel reads a model file and prepares it for batches of the given size.
-// The pool's workers do the work and must be closed by the caller.
+// activationMemory bounds what the images of a batch take on their way through
+// the model, in bytes: it lets MNIST's have any batch, and makes those of a model
+// of large images smaller.
+const activationMemory = 256 << 20
+
+// loadModel reads a model file and prepares it for batches of the given size, or
+// of fewer images if these are large. The pool's workers do the work and must be
+// closed by the caller.
 func loadModel(c *console, path string, batch int) (*nn.VAE, *parallel.Pool, error) {
 	file, err := readModel(path)
 	if err != nil {
@@ -29,6 +35,8 @@ func bindModel(c *console, path string, file *modelfile.Model, batch int) (*nn.V
 		return nil, nil, fmt.Errorf("building the model of %s: %w", path, err)
 	}
 	pool := parallel.New(0)
+	image := model.Memory(pool.Workers(), c.tier, 1, false) - model.Memory(pool.Workers(), c.tier, 0, false)
+	batch = min(batch, max(1, int(activationMemory/image)))
 	model.Bind(pool, c.tier, batch, false)
 	for i, p := range model.Params() {
 		copy(p.Data, file.Tensors[i].Data)

@@ -95,13 +95,14 @@ func (o pictureOptions) write(ctx context.Context, c *console, model *nn.VAE, ro
 // decodeRows passes the images of all rows to add, as probabilities that are
 // valid until it returns.
 func decodeRows(ctx context.Context, model *nn.VAE, rows latent.Reader, add func(id string, p []float32) error) error {
-	z := make([]float32, 0, batchSize*model.LatentDim)
-	p := make([]float32, batchSize*model.Pixels())
+	batch := model.BatchSize()
+	z := make([]float32, 0, batch*model.LatentDim)
+	p := make([]float32, batch*model.Pixels())
 	var ids []string
 	var row latent.Row
 	for more := true; more; {
 		z, ids = z[:0], ids[:0]
-		for len(ids) < batchSize {
+		for len(ids) < batch {
 			err := rows.Read(&row)
 			if more = !errors.Is(err, io.EOF); !more {
 				break

@@ -198,7 +198,7 @@ func TestModelTooLargeIsRefused(t *testing.T) {
 	for _, w := range wants {
 		infos[w.name] = &safetensors.TensorInfo{DType: w.dtype, Shape: shapeOf(w.shape)}
 	}
-	_, err := compare(infos, wants, maxBody)
+	_, err := compare(infos, wants, MaxBody)
 	if err == nil || err.Error() != `tensor "b": with it the tensors take more than 2147483648 bytes, which is the most accepted` {
 		t.Errorf("error %v", err)
 	}

@@ -74,7 +74,7 @@ func Write(w io.Writer, m *Model) error {
 		return err
 	}
 	meta["weights_epoch"] = strconv.Itoa(m.WeightsEpoch)
-	return writeTensors(w, meta, views, maxBody)
+	return writeTensors(w, meta, views, MaxBody)
 }
 
 // Read reads a model to the end of r. It calls layout, with a config that is
@@ -107,7 +107,7 @@ func Read(r io.Reader, layout func(Config) ([]Spec, error)) (*Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("config: %w", err)
 	}
-	data, err := h.readTensors(r, wanted(nil, "", specs), maxBody)
+	data, err := h.readTensors(r, wanted(nil, "", specs), MaxBody)
 	if err != nil {
 		return nil, err
 	}
@@ -147,7 +147,7 @@ func decodeNumber(meta map[string]string, key string) (int, error) {
 func tensorViews(views []namedView, prefix string, tensors []Tensor, mustBeFinite bool) ([]namedView, error) {
 	for _, t := range tensors {
 		name := prefix + t.Name
-		size, err := byteSize(t.Shape, safetensors.F32, maxBody)
+		size, err := byteSize(t.Shape, safetensors.F32, MaxBody)
 		if err != nil || size != 4*int64(len(t.Data)) {
 			return nil, fmt.Errorf("tensor %q has %d values, which do not fill shape %v", name, len(t.Data), t.Shape)
 		}

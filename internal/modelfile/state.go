@@ -13,7 +13,7 @@ const (
 	oldestState = 2 // there was none beside the model files of version 1
 
 	// maxStateBody holds the weights, two slots and the best weights.
-	maxStateBody = 4 * maxBody
+	maxStateBody = 4 * MaxBody
 
 	maxSource = 4096 // as long as Linux takes a path
 )

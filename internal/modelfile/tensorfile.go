@@ -25,8 +25,9 @@ const (
 	// itself allows 100 MB.
 	maxHeader = 4 << 20
 
-	// maxBody bounds the tensors of a model: images of about 900x900 pixels.
-	maxBody = 2 << 30
+	// MaxBody bounds the bytes of all tensors of a model: images of about 900x900
+	// pixels.
+	MaxBody = 2 << 30
 
 	// maxTensors and maxName keep the names of a written file within its header.
 	maxTensors = 1024

@@ -134,6 +134,10 @@ func New(c modelfile.Config, d *mnist.Dataset, tier isa.Tier, workers int) (*Run
 	}
 
 	r.pool = parallel.New(workers)
+	if err := checkSize(c, model, tier, r.pool.Workers(), availableMemory()); err != nil {
+		r.Close()
+		return nil, err
+	}
 	model.Bind(r.pool, tier, c.BatchSize, true)
 	init := stream(c.Seed, streamInit)
 	model.InitWeights(rand.New(&init))
