@@ -26,6 +26,14 @@ const (
 	maxBytes = math.MaxInt32 // pixels that ReadImages takes into memory: 2 GiB less one
 )
 
+// A gzip stream may unpack to freeBytes, and beyond that to maxRatio times what
+// it takes packed: digits shrink 5 to 10 times, and only what is next to empty a
+// hundred times. So some kB that unpack to gigabytes are found out early.
+const (
+	freeBytes = 32 << 20
+	maxRatio  = 100
+)
+
 // firstChunk is what is allocated before any data have been seen.
 const firstChunk = 1 << 20
 
@@ -281,14 +289,15 @@ func Unpack(r io.Reader) (io.Reader, error) {
 	if len(head) < 2 || head[0] != 0x1f || head[1] != 0x8b {
 		return br, nil
 	}
-	z, err := gzip.NewReader(br)
+	packed := &counter{r: br}
+	z, err := gzip.NewReader(bufio.NewReader(packed))
 	if isEnd(err) {
 		return nil, errGzipCut
 	}
 	if err != nil {
 		return nil, err
 	}
-	return gunzip{z}, nil
+	return &gunzip{z: z, packed: packed}, nil
 }
 
 var (
@@ -296,18 +305,38 @@ var (
 	errGzipTail = errors.New("trailing bytes after the gzip stream")
 )
 
-// gunzip gives the two faults of a gzip stream that read like something else
-// a name of their own: an end too early would pass for the end of the data
-// inside, and bytes behind the stream for a bad header.
-type gunzip struct{ z *gzip.Reader }
+// gunzip ends a stream that unpacks to far too much. And it gives the two faults
+// of a gzip stream that read like something else a name of their own: an end too
+// early would pass for the end of the data inside, and bytes behind the stream
+// for a bad header.
+type gunzip struct {
+	z        *gzip.Reader
+	packed   *counter
+	unpacked int64
+}
 
-func (g gunzip) Read(p []byte) (int, error) {
+func (g *gunzip) Read(p []byte) (int, error) {
 	n, err := g.z.Read(p)
-	switch err {
-	case io.ErrUnexpectedEOF:
+	g.unpacked += int64(n)
+	switch {
+	case err == io.ErrUnexpectedEOF:
 		err = errGzipCut
-	case gzip.ErrHeader:
+	case err == gzip.ErrHeader:
 		err = errGzipTail
+	case g.unpacked > freeBytes+maxRatio*g.packed.n:
+		err = fmt.Errorf("gzip stream unpacks to more than %d times its size: unpack it yourself if it is sound", maxRatio)
 	}
+	return n, err
+}
+
+// counter counts the bytes read through it.
+type counter struct {
+	r io.Reader
+	n int64
+}
+
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
 	return n, err
 }

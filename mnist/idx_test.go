@@ -344,6 +344,30 @@ func TestGzipBomb(t *testing.T) {
 	}
 }
 
+// A stream of nothing but zeros unpacks to a thousand times its size, and is left
+// when that is more than any images do; the same unpacked is read.
+func TestGzipRatio(t *testing.T) {
+	const side, count = 1 << 10, 48
+	const want = "gzip stream unpacks to more than 100 times its size: unpack it yourself if it is sound"
+	plain := idx(0x803, []uint32{count, side, side}, make([]byte, count*side*side)...)
+	packed := pack(t, plain)
+	m, err := ReadImages(bytes.NewReader(packed))
+	if err == nil || !strings.HasSuffix(err.Error(), want) || m != nil {
+		t.Errorf("packed: %v", err)
+	}
+	if _, err := readEach(bytes.NewReader(packed)); err == nil || !strings.HasSuffix(err.Error(), want) {
+		t.Errorf("packed, one by one: %v", err)
+	}
+	if _, err := ReadImages(bytes.NewReader(plain)); err != nil {
+		t.Errorf("plain: %v", err)
+	}
+	// A small stream may shrink as it likes.
+	small := idx(0x803, []uint32{16, side, side}, make([]byte, 16*side*side)...)
+	if _, err := ReadImages(bytes.NewReader(pack(t, small))); err != nil {
+		t.Errorf("small: %v", err)
+	}
+}
+
 func TestWriteRefused(t *testing.T) {
 	full := errors.New("disk full")
 	pixel := &Images{Rows: 1, Cols: 1, Pix: []byte{7}}
