@@ -8,7 +8,7 @@ SEED        ?= 1
 # Debian's, the one that sees its package python3-torch.
 PYTHON      ?= /usr/bin/python3
 
-.PHONY: all build run test test-mnist lint race torture fuzz bench bench-go bench-peers clean
+.PHONY: all build run test test-mnist lint race torture fuzz hostile bench bench-go bench-peers clean
 
 all: build
 
@@ -54,6 +54,11 @@ fuzz:
 			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x $$pkg || exit 1; \
 		done; \
 	done
+
+# The largest resident size over files from a stranger, each given to the binary;
+# "make test" does it with smaller ones.
+hostile: build
+	$(GO) test -count=1 -run '^TestHostileFiles$$' -v ./cmd/vaectl -hostile $(CURDIR)/$(BINARY)
 
 # What this machine does: the ceiling of its CPU, products, layers, a step.
 bench: build

@@ -33,11 +33,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
-		"vaectl":       func() { os.Exit(run(os.Args[1:])) },
-		"toydata":      func() { os.Exit(runToyData(os.Args[1:])) },
-		"unprivileged": unprivileged,
-	})
+	commands := systemCommands()
+	commands["vaectl"] = func() { os.Exit(run(os.Args[1:])) }
+	commands["toydata"] = func() { os.Exit(runToyData(os.Args[1:])) }
+	testscript.Main(m, commands)
 }
 
 var update = flag.Bool("update", false, "write the golden pictures anew")
