@@ -52,7 +52,7 @@ func TestHostileHeaders(t *testing.T) {
 		{"jpeg, many pixels", sof(0xc0, 16000, 16000, 3), "image is 16000x16000 (height x width): decoding it takes 1220 MiB of memory: must be at most 96"},
 		{"jpeg, progressive", sof(0xc2, 4000, 2000, 3), "image is 2000x4000 (height x width): decoding it takes 160 MiB of memory: must be at most 96"},
 		{"jpeg, within bounds", sof(0xc0, 4000, 2000, 3), "decoding the JPEG picture: "},
-		{"jpeg, no pixels", sof(0xc0, 0, 0, 3), "decoding the JPEG picture: "},
+		{"jpeg, no pixels", sof(0xc0, 0, 0, 3), "image is 0x0 (height x width): it has no pixels"},
 		{"jpeg, an endless header", endless, "the JPEG picture has more than 4194304 bytes before its pixels"},
 	}
 	for _, tt := range tests {

@@ -116,6 +116,9 @@ func (p *pictures) decode() (image.Image, error) {
 	if err != nil {
 		return nil, fmt.Errorf("decoding the %s picture: %w", p.kind, err)
 	}
+	if config.Height < 1 || config.Width < 1 { // JPEG's decoder does not mind
+		return nil, fmt.Errorf("image is %dx%d (height x width): it has no pixels", config.Height, config.Width)
+	}
 	if err := p.fit.check("image is", config.Height, config.Width); err != nil {
 		return nil, err
 	}

@@ -84,10 +84,14 @@ func (in *input) tell() (Format, error) {
 // blank ones before it. Of a line in one piece of JSON the beginning will do.
 func (in *input) firstLine() ([]byte, error) {
 	var line []byte
+	blank := 0 // bytes of blank lines, not to be looked at again for each line
 	for {
 		part, err := in.ReadSlice('\n')
 		line = append(line, part...)
-		text := bytes.TrimSpace(line)
+		text := bytes.TrimSpace(line[blank:])
+		if err == nil && len(text) == 0 {
+			blank = len(line)
+		}
 		switch {
 		case err == io.EOF && len(text) == 0:
 			return nil, errNoRows
