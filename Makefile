@@ -43,8 +43,10 @@ race:
 	$(GO) test -race ./internal/parallel ./conv ./nn ./internal/train ./internal/gemm ./internal/vec ./internal/fetch ./optim
 
 # Trainings that are killed at random moments and resumed, 50 of them: some minutes.
+# Then one whose disk fails at each of its operations.
 torture:
 	$(GO) test ./cmd/vaectl -run KilledTrainings -count 1 -timeout 60m -v -trainings 50 -killseed $(SEED)
+	$(GO) test ./cmd/vaectl -run TrainingOnFailingDisk -count 1 -v -everywrite
 
 # Every fuzz target for FUZZTIME each, little of which goes into making inputs smaller.
 fuzz:

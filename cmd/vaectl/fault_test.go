@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -80,20 +81,26 @@ func (v versions) see(t *testing.T, dir string) map[string]string {
 	return now
 }
 
+var everyWrite = flag.Bool("everywrite", false, "fail every write of a file, not only the first and the last")
+
 // Each file operation of a training fails in turn. After it every file is there
 // that was there before, each as it was at one moment of an undisturbed
-// training, and the error has been reported.
+// training, and the error has been reported; going on gives the model that the
+// undisturbed training gives.
 func TestTrainingOnFailingDisk(t *testing.T) {
 	data := tinyData(t)
 	for _, earlier := range []bool{false, true} {
 		t.Run(fmt.Sprintf("earlier file %v", earlier), func(t *testing.T) {
 			dir := t.TempDir()
-			train := func(disk *faultfs.Disk, epochs int) (int, string) {
-				return runOn(t, disk, "train", "--data", data, "--epochs", strconv.Itoa(epochs), "--quiet",
-					"-m", filepath.Join(dir, "vae.safetensors"))
+			const model, state = "vae.safetensors", "vae.safetensors.state"
+			train := func(disk atomicfile.Files, epochs int, more ...string) (int, string) {
+				return runOn(t, disk, append([]string{"train", "--data", data, "--epochs", strconv.Itoa(epochs),
+					"--batch-size", "4", "--checkpoint-every", "1", "--quiet", "-m", filepath.Join(dir, model)}, more...)...)
 			}
+			epochs, contents := 1, 1 // as many contents of the model
 			if earlier {
-				if status, said := train(&faultfs.Disk{Fail: faultfs.FailNth(-1, nil)}, 1); status != 0 {
+				epochs, contents = 2, 3 // and the earlier one's
+				if status, said := train(atomicfile.Disk{}, 1); status != 0 {
 					t.Fatalf("exit status %d: %s", status, said)
 				}
 			}
@@ -105,17 +112,23 @@ func TestTrainingOnFailingDisk(t *testing.T) {
 				}
 				return nil
 			}}
-			if status, said := train(clean, 2); status != 0 {
+			if status, said := train(clean, epochs); status != 0 {
 				t.Fatalf("exit status %d: %s", status, said)
 			}
-			if n := len(seen["vae.safetensors"]); n != 2+len(before) {
-				t.Fatalf("the model file had %d contents in 2 epochs", n)
+			if n := len(seen[model]); n != contents {
+				t.Fatalf("the model had %d contents in %d epochs, want %d", n, epochs, contents)
 			}
+			final := versions{}.see(t, dir)[model]
 
 			lost := 0
+			points := 0
 			for n, op := range clean.Ops {
+				if op == "write" && clean.Ops[n-1] == op && clean.Ops[n+1] == op && !*everyWrite {
+					continue
+				}
+				points++
 				reset(t, dir, before)
-				status, said := train(&faultfs.Disk{Fail: faultfs.FailNth(n, syscall.ENOSPC)}, 2)
+				status, said := train(&faultfs.Disk{Fail: faultfs.FailNth(n, syscall.ENOSPC)}, epochs)
 				now := versions{}.see(t, dir)
 				for name := range before {
 					if _, ok := now[name]; !ok {
@@ -129,17 +142,24 @@ func TestTrainingOnFailingDisk(t *testing.T) {
 						t.Errorf("%s (%d): %s is neither an earlier nor a later one: %d bytes", op, n, name, len(content))
 					}
 				}
-				if op == "remove" || n+1 < len(clean.Ops) && clean.Ops[n+1] == "remove" {
-					continue // tidying up: no reason to stop
-				}
-				if status != exitFailed || !strings.Contains(said, dir) || !strings.Contains(said, "no space left") || strings.Contains(said, "secret") {
+				// An operation that tidies up is no reason to stop.
+				tidying := op == "remove" || n+1 < len(clean.Ops) && clean.Ops[n+1] == "remove"
+				if !tidying && (status != exitFailed || !strings.Contains(said, dir) || !strings.Contains(said, "no space left") || strings.Contains(said, "secret")) {
 					t.Errorf("%s (%d): exit status %d, said %q", op, n, status, said)
 				}
-				if left, err := filepath.Glob(filepath.Join(dir, ".*")); err != nil || len(left) > 0 {
+				if left, err := filepath.Glob(filepath.Join(dir, ".*")); err != nil || len(left) > 0 && op != "remove" {
 					t.Errorf("%s (%d): %q is left, %v", op, n, left, err)
 				}
+				var again []string
+				if now[state] != "" {
+					again = []string{"--resume"}
+				}
+				if status, said := train(atomicfile.Disk{}, epochs, again...); status != 0 || (versions{}).see(t, dir)[model] != final {
+					lost++
+					t.Errorf("%s (%d): going on gives another model, or none: exit status %d, said %q", op, n, status, said)
+				}
 			}
-			t.Logf("%d points of failure, %d losses", len(clean.Ops), lost)
+			t.Logf("%d points of failure, %d losses", points, lost)
 		})
 	}
 }
