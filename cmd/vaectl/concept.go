@@ -37,9 +37,8 @@ the second set.`,
   vaectl encode four.png | vaectl concept apply --vector nine.csv --alpha 0.7 | vaectl decode > edited.png
   vaectl concept measure --from 4 --to 9`,
 		Args: knownCommand,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE: showHelp,
 	}
-	cmd.SuggestionsMinimumDistance = 2
 	cmd.AddCommand(newConceptFindCommand(c), newConceptApplyCommand(c), newConceptMeasureCommand(c))
 	return cmd
 }

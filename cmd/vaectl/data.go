@@ -25,9 +25,8 @@ Only "data fetch" uses the network.`,
   vaectl data list
   vaectl data export --png digits && vaectl encode digits/*.png`,
 		Args: knownCommand,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE: showHelp,
 	}
-	cmd.SuggestionsMinimumDistance = 2
 	cmd.AddCommand(
 		newDataFetchCommand(c),
 		newDataListCommand(c),

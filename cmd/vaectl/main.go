@@ -111,7 +111,7 @@ Data goes to stdout, everything else to stderr. "-" stands for stdin or stdout.`
   vaectl grid --n 15 > manifold.png  # draws the latent manifold
   vaectl encode digit.png | vaectl decode > again.png`,
 		Args:          knownCommand,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE:          showHelp,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		PersistentPreRunE: func(*cobra.Command, []string) error {
@@ -123,11 +123,8 @@ Data goes to stdout, everything else to stderr. "-" stands for stdin or stdout.`
 	root.SetIn(c.in)
 	root.SetOut(c.out)
 	root.SetErr(c.err)
-	root.SuggestionsMinimumDistance = 2
-	root.CompletionOptions.DisableDefaultCmd = true
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return &hintError{&usageError{err}, fmt.Sprintf("%q lists the flags", cmd.CommandPath()+" --help")}
-	})
+	root.SetFlagErrorFunc(flagError)
+	root.SetHelpCommand(newHelpCommand())
 	root.AddCommand(
 		newTrainCommand(c),
 		newGridCommand(c),
@@ -142,6 +139,8 @@ Data goes to stdout, everything else to stderr. "-" stands for stdin or stdout.`
 		newSampleCommand(c),
 		newBenchCommand(c),
 	)
+	root.InitDefaultHelpCmd()
+	root.CompletionOptions.DisableDefaultCmd = true
 	return root
 }
 
@@ -157,18 +156,6 @@ func chooseTier(name string) (isa.Tier, error) {
 	}
 	blas32.Use(gemm.NewBLAS(gemm.New(tier)))
 	return tier, nil
-}
-
-// knownCommand refuses a word that is no command, with the nearest one as a hint.
-func knownCommand(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	hint := fmt.Sprintf("%q lists the commands", cmd.CommandPath()+" --help")
-	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		hint = fmt.Sprintf("did you mean %q?", near[0])
-	}
-	return &hintError{usagef("unknown command %q", args[0]), hint}
 }
 
 // args turns cobra's complaints about the number of arguments into usage errors.
