@@ -52,7 +52,7 @@ A busy machine measures badly: let it rest.`,
 	outputFlag(f, &o.output)
 	convolutionFlag(f, &o.config.Convolution)
 	f.BoolVar(&o.json, "json", false, "print JSON")
-	f.StringVar(&o.data, "data", o.data, "images to work on: `sample`, auto, or a directory of IDX files")
+	dataFlag(f, &o.data)
 	choiceFlag(f, &o.only, "only", []string{bench.Ceiling, bench.Products, bench.Layers, bench.Training, bench.Throughput},
 		"measure one part, next to the ceiling")
 	floatFlag(f, &o.seconds, "time", func(x float64) bool { return x >= 0 && x <= 3600 },

@@ -44,7 +44,7 @@ removed.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.png, "png", "", "write PNG files into `DIR`, which is made if need be")
-	f.StringVar(&o.data, "data", o.data, "`auto`, sample, or a directory of IDX files")
+	dataFlag(f, &o.data)
 	choiceFlag(f, &o.split, "split", []string{"train", "val"}, "the half to export")
 	intFlag(f, &o.limit, "limit", 0, math.MaxInt32, "export the first `N` images; 0 takes all")
 	f.BoolVar(&o.quiet, "quiet", false, "print nothing but errors")

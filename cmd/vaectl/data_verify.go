@@ -24,8 +24,9 @@ by its digest; without one it may be sound and yet not be known. The exit status
 is 1 if a file is bad, or if "train --data DIR" would not take them.`,
 		Example: `  vaectl data verify
   vaectl data verify ~/fashion && vaectl train --data ~/fashion`,
-		Args: args(cobra.MaximumNArgs(1)),
-		RunE: func(_ *cobra.Command, args []string) error { return runDataVerify(c, args, asJSON) },
+		Args:              args(cobra.MaximumNArgs(1)),
+		ValidArgsFunction: completeDirs,
+		RunE:              func(_ *cobra.Command, args []string) error { return runDataVerify(c, args, asJSON) },
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd

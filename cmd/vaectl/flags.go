@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"vaectl/nn"
@@ -32,6 +33,12 @@ func (v *value) Set(s string) error {
 	}
 	v.text = s
 	return nil
+}
+
+// completedValue is a value that a shell can complete.
+type completedValue struct {
+	value
+	complete cobra.CompletionFunc
 }
 
 // intFlag adds a flag for a whole number from lo to hi, with the default that p
@@ -77,13 +84,14 @@ func floatFlag(fs *pflag.FlagSet, p *float64, name string, ok func(float64) bool
 
 // choiceFlag adds a flag for one of a few words.
 func choiceFlag(fs *pflag.FlagSet, p *string, name string, choices []string, usage string) {
-	fs.Var(&value{strings.Join(choices, "|"), *p, func(s string) error {
+	complete := cobra.FixedCompletions(choices, cobra.ShellCompDirectiveNoFileComp)
+	fs.Var(&completedValue{value{strings.Join(choices, "|"), *p, func(s string) error {
 		if !slices.Contains(choices, s) {
 			return fmt.Errorf("must be one of %s", strings.Join(choices, ", "))
 		}
 		*p = s
 		return nil
-	}}, name, usage)
+	}}, complete}, name, usage)
 }
 
 // floatsFlag adds a flag for finite numbers with commas between them.
@@ -164,18 +172,31 @@ func modelFlag(fs *pflag.FlagSet, p *string, c *console) {
 	if env := c.getenv("VAECTL_MODEL"); env != "" {
 		*p = env
 	}
-	fs.VarP(&value{"FILE", *p, func(s string) error {
+	fs.VarP(&completedValue{value{"FILE", *p, func(s string) error {
 		if s == "" {
 			return errors.New("must be the name of a file")
 		}
 		*p = s
 		return nil
-	}}, "model", "m", "model `FILE`; $VAECTL_MODEL changes the default")
+	}}, completeFiles("safetensors")}, "model", "m", "model `FILE`; $VAECTL_MODEL changes the default")
 }
 
-// outputFlag adds the flag for a command's output file.
-func outputFlag(fs *pflag.FlagSet, p *string) {
-	fs.StringVarP(p, "output", "o", "", "write to `FILE` rather than stdout; - means stdout even if that is a terminal")
+// outputFlag adds the flag for a command's output file. Completion offers files
+// whose names end in one of the extensions, without dots, or all files.
+func outputFlag(fs *pflag.FlagSet, p *string, extensions ...string) {
+	fs.VarP(&completedValue{value{"FILE", "", func(s string) error {
+		*p = s
+		return nil
+	}}, completeFiles(extensions...)}, "output", "o",
+		"write to `FILE` rather than stdout; - means stdout even if that is a terminal")
+}
+
+// dataFlag adds the flag for the data set, with the default that p holds.
+func dataFlag(fs *pflag.FlagSet, p *string) {
+	fs.Var(&completedValue{value{"DIR|auto|sample", *p, func(s string) error {
+		*p = s
+		return nil
+	}}, completeData}, "data", "images: a directory of IDX files, what is found, or the built-in sample")
 }
 
 // mirrorFlag adds a flag for the URLs of folders; it may be given several times.

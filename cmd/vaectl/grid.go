@@ -41,7 +41,7 @@ are the normal distribution's quantiles of n probabilities spaced evenly from
 	}
 	f := cmd.Flags()
 	modelFlag(f, &o.model, c)
-	outputFlag(f, &o.output)
+	outputFlag(f, &o.output, "png")
 	intFlag(f, &o.spec.N, "n", 1, grid.MaxN, "images along each side")
 	quantileFlags(f, &o.spec.Lo, &o.spec.Hi)
 	f.BoolVar(&o.spec.YUp, "y-up", false, "let z_2 grow upwards")

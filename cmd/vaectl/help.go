@@ -14,7 +14,7 @@ func newHelpCommand() *cobra.Command {
 		Short: "Explain a command or a topic",
 		Long:  "Explain a command or a topic.",
 		Example: `  vaectl help train
-  vaectl help sample-grid`,
+  vaectl help completion bash`,
 		RunE: func(cmd *cobra.Command, path []string) error {
 			found, rest, err := cmd.Root().Find(path)
 			if err != nil {

@@ -140,7 +140,7 @@ Data goes to stdout, everything else to stderr. "-" stands for stdin or stdout.`
 		newBenchCommand(c),
 	)
 	root.InitDefaultHelpCmd()
-	root.CompletionOptions.DisableDefaultCmd = true
+	addCompletion(root)
 	return root
 }
 

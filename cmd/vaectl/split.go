@@ -25,7 +25,7 @@ func splitFlags(fs *pflag.FlagSet, o *splitOptions) {
 
 // flags adds them with o's values as defaults.
 func (o *splitOptions) flags(fs *pflag.FlagSet) {
-	fs.StringVar(&o.data, "data", o.data, "`auto`, sample, or a directory of IDX files")
+	dataFlag(fs, &o.data)
 	choiceFlag(fs, &o.split, "split", []string{"train", "val"}, "half of the data set")
 	intFlag(fs, &o.limit, "limit", 0, math.MaxInt32, "use the first `N` images; 0 takes all")
 }

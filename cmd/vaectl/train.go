@@ -43,7 +43,7 @@ func defaultConfig() modelfile.Config {
 
 func newTrainCommand(c *console) *cobra.Command {
 	// Writing a state takes some 30 ms, which is nothing in 30 s.
-	o := trainOptions{config: defaultConfig(), every: interval{time: 30 * time.Second}}
+	o := trainOptions{data: "auto", config: defaultConfig(), every: interval{time: 30 * time.Second}}
 	o.config.PlateauPatience, o.config.PlateauFactor = 3, 0.1
 	cmd := &cobra.Command{
 		Use:   "train",
@@ -79,7 +79,7 @@ the user's cache directory. Otherwise the 10,000 digits in the program serve.`,
 	}
 	f := cmd.Flags()
 	modelFlag(f, &o.model, c)
-	f.StringVar(&o.data, "data", "auto", "`auto`, sample, or a directory of IDX files")
+	dataFlag(f, &o.data)
 	intFlag(f, &o.config.Epochs, "epochs", 1, modelfile.MaxEpochs, "passes over the training set")
 	intFlag(f, &o.config.BatchSize, "batch-size", 1, 4096, "samples a step")
 	choiceFlag(f, &o.config.Optimizer, "optimizer", optim.Names(), "update rule, as Keras defines it; sgd has momentum 0.9")
