@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -80,9 +79,7 @@ func runBench(ctx context.Context, c *console, o benchOptions) error {
 	}
 	return writeOutput(c, o.output, false, func(w io.Writer) error {
 		if o.json {
-			e := json.NewEncoder(w)
-			e.SetIndent("", "  ")
-			return e.Encode(report)
+			return writeJSON(w, report)
 		}
 		return printReport(w, report)
 	})

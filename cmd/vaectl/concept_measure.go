@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -217,9 +216,7 @@ func (r *reach) write(c *console, output, format string) error {
 		return writeOutput(c, output, false, r.table)
 	case "json":
 		return writeOutput(c, output, false, func(w io.Writer) error {
-			enc := json.NewEncoder(w)
-			enc.SetIndent("", "  ")
-			return enc.Encode(r)
+			return writeJSON(w, r)
 		})
 	}
 	to, from := chart.Curve{Name: fmt.Sprintf("label %d", r.To)}, chart.Curve{Name: fmt.Sprintf("label %d", r.From)}

@@ -138,6 +138,7 @@ Data goes to stdout, everything else to stderr. "-" stands for stdin or stdout.`
 		newPlotCommand(c),
 		newSampleCommand(c),
 		newBenchCommand(c),
+		newInfoCommand(c),
 	)
 	root.InitDefaultHelpCmd()
 	addCompletion(root)

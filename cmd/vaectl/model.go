@@ -46,11 +46,8 @@ func bindModel(c *console, path string, file *modelfile.Model, batch int) (*nn.V
 
 func readModel(path string) (*modelfile.Model, error) {
 	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, &hintError{fmt.Errorf("reading the model: %w", err), `"vaectl train" makes one; -m names another`}
-	}
 	if err != nil {
-		return nil, fmt.Errorf("reading the model: %w", err)
+		return nil, modelOpenError(err)
 	}
 	defer f.Close()
 	m, err := modelfile.Read(f, train.Layout)
@@ -58,4 +55,13 @@ func readModel(path string) (*modelfile.Model, error) {
 		return nil, fmt.Errorf("reading the model %s: %w", path, err)
 	}
 	return m, nil
+}
+
+// modelOpenError says what to do where there is no model.
+func modelOpenError(err error) error {
+	wrapped := fmt.Errorf("reading the model: %w", err)
+	if errors.Is(err, fs.ErrNotExist) {
+		return &hintError{wrapped, `"vaectl train" makes one; -m names another`}
+	}
+	return wrapped
 }

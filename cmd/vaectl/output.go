@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"image"
@@ -58,6 +59,13 @@ func writePNG(c *console, path string, img image.Image) error {
 		}
 		return nil
 	})
+}
+
+// writeJSON writes v for people and programs alike.
+func writeJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
 }
 
 // previewFlag adds the flag for pictures drawn in the terminal.
