@@ -101,6 +101,7 @@ func (e *interruptedError) Error() string { return "interrupted " + e.what }
 func (e *interruptedError) Unwrap() error { return context.Canceled }
 
 func newRootCommand(c *console) *cobra.Command {
+	var version bool
 	root := &cobra.Command{
 		Use:   "vaectl",
 		Short: "Train a convolutional variational autoencoder on MNIST and sample from it",
@@ -110,8 +111,13 @@ Data goes to stdout, everything else to stderr. "-" stands for stdin or stdout.`
 		Example: `  vaectl train                       # trains, saves vae.safetensors
   vaectl grid --n 15 > manifold.png  # draws the latent manifold
   vaectl encode digit.png | vaectl decode > again.png`,
-		Args:          knownCommand,
-		RunE:          showHelp,
+		Args: knownCommand,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if version {
+				return runVersion(c, versionOptions{})
+			}
+			return cmd.Help()
+		},
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		PersistentPreRunE: func(*cobra.Command, []string) error {
@@ -123,6 +129,7 @@ Data goes to stdout, everything else to stderr. "-" stands for stdin or stdout.`
 	root.SetIn(c.in)
 	root.SetOut(c.out)
 	root.SetErr(c.err)
+	root.Flags().BoolVar(&version, "version", false, "show which vaectl this is, as the command version does")
 	root.SetFlagErrorFunc(flagError)
 	root.SetHelpCommand(newHelpCommand())
 	root.AddCommand(
@@ -139,6 +146,7 @@ Data goes to stdout, everything else to stderr. "-" stands for stdin or stdout.`
 		newSampleCommand(c),
 		newBenchCommand(c),
 		newInfoCommand(c),
+		newVersionCommand(c),
 	)
 	root.InitDefaultHelpCmd()
 	addCompletion(root)
