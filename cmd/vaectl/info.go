@@ -110,7 +110,7 @@ type layerInfo struct {
 // readInfo reads a model file to the end of in.
 func readInfo(in io.Reader) (*modelInfo, error) {
 	counted := &countingReader{r: in}
-	m, err := modelfile.Read(counted, layout)
+	m, err := modelfile.Read(counted, train.Layout)
 	if err != nil {
 		return nil, err
 	}

@@ -19,6 +19,7 @@ type session struct {
 	files *trainFiles
 	notes io.Writer
 	quiet bool
+	log   *trainLog     // nil: none
 	limit time.Duration // 0: none
 	until time.Time     // when the limit is reached
 	again string        // the command line that resumes the training
@@ -55,6 +56,7 @@ func (s *session) train(ctx context.Context) error {
 func (s *session) epoch(ctx context.Context) error {
 	start, rate := time.Now(), s.run.LearningRate()
 	bar := newEpochBar(s.c, s.quiet)
+	s.log.begin(rate)
 	var worst train.Progress
 	var epochs int
 	row, err := s.run.Epoch(ctx, func(p train.Progress) error {
@@ -63,6 +65,7 @@ func (s *session) epoch(ctx context.Context) error {
 			worst = p
 		}
 		bar.update(p)
+		s.log.step(p)
 		switch {
 		case p.Validating: // an evaluation begins anew, so it is let finish
 			return nil
@@ -78,6 +81,7 @@ func (s *session) epoch(ctx context.Context) error {
 	if err := s.files.saveEpoch(s.run); err != nil {
 		return err
 	}
+	s.log.epoch(row)
 	fmt.Fprintln(s.notes, epochLine(row, epochs, time.Since(start)))
 	if worst.Batch.Loss > jumpedLoss {
 		fmt.Fprintf(s.notes, "note: the loss jumped to %.3g at step %d; it recovers, but weighs on the epoch's mean (another --seed or a smaller --learning-rate avoids it)\n",

@@ -29,6 +29,7 @@ type trainOptions struct {
 	every             interval // of checkpoints
 	stopAfter         time.Duration
 	workers           int
+	log               logOptions
 	quiet, noSummary  bool
 }
 
@@ -107,6 +108,7 @@ the user's cache directory. Otherwise the 10,000 digits in the program serve.`,
 	intFlag(f, &o.config.PlateauPatience, "plateau-patience", 1, modelfile.MaxEpochs, "reduce after `N` epochs in a row without improvement")
 	floatFlag(f, &o.config.PlateauFactor, "plateau-factor", func(x float64) bool { return x > 0 && x < 1 }, "a number between 0 and 1",
 		"multiply the learning rate by this when reducing it")
+	logFlags(f, &o.log)
 	f.BoolVar(&o.quiet, "quiet", false, "print nothing but errors")
 	f.BoolVar(&o.noSummary, "no-summary", false, "leave out the table of layers")
 	return cmd
@@ -170,8 +172,13 @@ func runTrain(ctx context.Context, c *console, o trainOptions, given func(flag s
 			return err
 		}
 	}
+	log, err := openTrainLog(c, o.log, earlier != nil)
+	if err != nil {
+		return err
+	}
+	defer log.close()
 	s := &session{
-		c: c, run: run, files: files, notes: notes, quiet: o.quiet,
+		c: c, run: run, files: files, notes: notes, quiet: o.quiet, log: log,
 		limit: o.stopAfter, again: o.resumeCommand(given),
 	}
 	return s.train(ctx)
