@@ -41,9 +41,9 @@ imply. The data gradient's time is what both gradients take together less the
 weight gradient's.
 
 A busy machine measures badly: let it rest.`,
-		Example: `  vaectl bench
-  vaectl bench --only training --workers 1
-  VAECTL_ISA=avx2 vaectl bench --json > avx2.json`,
+		Example: `  vaectl bench --time 1 --samples 32
+  vaectl bench --only ceiling --time 0.1 --workers 1
+  VAECTL_ISA=generic vaectl bench --only products --time 0.1 --json > generic.json`,
 		Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return runBench(cmd.Context(), c, o) },
 	}

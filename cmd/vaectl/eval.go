@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -68,7 +67,7 @@ A bound that is not kept gives exit status 1; the report is written all the same
 		Example: `  vaectl eval
   vaectl eval --binarize --iwae 100 --limit 1000
   vaectl eval --json | jq .elbo.value
-  vaectl eval --quiet --no-neighbours --fail-above loss=0.19 --fail-below active_units=2`,
+  vaectl eval --quiet --no-neighbours --fail-above loss=0.19 || echo too high`,
 		Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return runEval(cmd.Context(), c, o) },
 	}
@@ -148,9 +147,7 @@ func runEval(ctx context.Context, c *console, o evalOptions) error {
 	}
 	err = writeOutput(c, o.output, false, func(w io.Writer) error {
 		if o.json {
-			enc := json.NewEncoder(w)
-			enc.SetIndent("", "  ")
-			return enc.Encode(e)
+			return writeJSON(w, e)
 		}
 		return printEvaluation(w, e)
 	})

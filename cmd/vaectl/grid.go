@@ -34,8 +34,8 @@ are the normal distribution's quantiles of n probabilities spaced evenly from
 --lo to --hi: z_1 grows to the right, z_2 grows downwards.`,
 		Example: `  vaectl grid --n 15 > manifold.png
   vaectl grid --n 30 --lo 0.01 --hi 0.99 --y-up -o wide.png
-  vaectl grid --preview                                 # in the terminal
-  vaectl grid --axes 2,5 --at 0,0,1.5,0,0 > slice.png   # latent dimension 5`,
+  vaectl grid --preview                # in the terminal
+  vaectl grid -m five.safetensors --axes 2,5 --at 0,0,1.5,0,0 > slice.png`,
 		Args: args(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error { return runGrid(c, o) },
 	}

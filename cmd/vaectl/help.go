@@ -12,9 +12,10 @@ func newHelpCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [COMMAND...]",
 		Short: "Explain a command or a topic",
-		Long:  "Explain a command or a topic.",
+		Long:  "Explain a command or a topic. The topics are formats and pipelines.",
 		Example: `  vaectl help train
-  vaectl help completion bash`,
+  vaectl help completion bash
+  vaectl help pipelines`,
 		RunE: func(cmd *cobra.Command, path []string) error {
 			found, rest, err := cmd.Root().Find(path)
 			if err != nil {

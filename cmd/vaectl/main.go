@@ -147,6 +147,8 @@ Data goes to stdout, everything else to stderr. "-" stands for stdin or stdout.`
 		newBenchCommand(c),
 		newInfoCommand(c),
 		newVersionCommand(c),
+		newFormatsTopic(),
+		newPipelinesTopic(),
 	)
 	root.InitDefaultHelpCmd()
 	addCompletion(root)

@@ -16,10 +16,11 @@ func newPlotCommand(c *console) *cobra.Command {
 
 Writes PNG, SVG or PDF, as the ending of the output's name says; PNG to stdout
 unless --format names another. The same data give the same bytes.`,
+		Example: `  vaectl plot history -o history.svg
+  vaectl plot latent > latent.png`,
 		Args: knownCommand,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE: showHelp,
 	}
-	cmd.SuggestionsMinimumDistance = 2
 	cmd.AddCommand(newPlotLatentCommand(c), newPlotHistoryCommand(c), newPlotReconstructionsCommand(c))
 	return cmd
 }

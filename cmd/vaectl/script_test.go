@@ -45,7 +45,7 @@ var update = flag.Bool("update", false, "write the golden pictures anew")
 // own that holds model.safetensors, a model of 2 latent dimensions trained for
 // one short epoch, and drawn.safetensors, one whose weights are drawn.
 func TestScripts(t *testing.T) {
-	model, drawn := trainTestModel(t), drawTestModel(t)
+	model, drawn := trainTestModel(t, 2), drawTestModel(t)
 	mirrors := serveToyData(t)
 	golden, err := filepath.Abs(filepath.Join("testdata", "golden"))
 	if err != nil {
@@ -87,7 +87,8 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-func trainTestModel(t *testing.T) []byte {
+// trainTestModel returns the bytes of a model file.
+func trainTestModel(t *testing.T, latentDim int) []byte {
 	t.Helper()
 	tier, err := chooseTier("")
 	if err != nil {
@@ -98,7 +99,7 @@ func trainTestModel(t *testing.T) []byte {
 		t.Fatal(err)
 	}
 	run, err := train.New(modelfile.Config{
-		Height: 28, Width: 28, LatentDim: 2, Noise: string(nn.BookNoise), KLWeight: 5e-4, Convolution: string(nn.Winograd),
+		Height: 28, Width: 28, LatentDim: latentDim, Noise: string(nn.BookNoise), KLWeight: 5e-4, Convolution: string(nn.Winograd),
 		Optimizer: "rmsprop", LearningRate: 0.001, BatchSize: 16, Epochs: 1, Seed: 1, LimitTrain: 128, LimitVal: 16,
 		Keep: modelfile.KeepBest,
 	}, data, tier, 0)

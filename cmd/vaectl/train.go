@@ -69,10 +69,10 @@ is no validation set; then the last weights are kept.
 Without --data the full MNIST is used where it is found: in $VAECTL_DATA, or in
 the user's cache directory. Otherwise the 10,000 digits in the program serve.`,
 		Example: `  vaectl train
-  vaectl train --data ~/mnist --epochs 20 --seed 7 -m seven.safetensors
-  vaectl train --resume -m seven.safetensors
-  vaectl train --epochs 100 --patience 5 --reduce-on-plateau --stop-after 8h
-  vaectl train --data sample --limit-train 2000 --epochs 2 --quiet`,
+  vaectl train --data ~/mnist --epochs 3 --seed 7 -m seven.safetensors
+  vaectl train --resume --epochs 4 -m seven.safetensors
+  vaectl train --epochs 6 --patience 2 --reduce-on-plateau --stop-after 8h
+  vaectl train --data sample --limit-train 300 --limit-val 100 --epochs 1 --quiet`,
 		Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runTrain(cmd.Context(), c, o, cmd.Flags().Changed)
