@@ -147,6 +147,7 @@ Data goes to stdout, everything else to stderr. "-" stands for stdin or stdout.`
 		newBenchCommand(c),
 		newInfoCommand(c),
 		newVersionCommand(c),
+		newManCommand(c),
 		newFormatsTopic(),
 		newPipelinesTopic(),
 	)
