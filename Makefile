@@ -8,7 +8,7 @@ SEED        ?= 1
 # Debian's, the one that sees its package python3-torch.
 PYTHON      ?= /usr/bin/python3
 
-.PHONY: all build run test test-mnist lint race torture fuzz hostile bench bench-go bench-peers clean
+.PHONY: all build run test test-mnist lint race torture fuzz hostile bench bench-go bench-peers man dist dist-check clean
 
 all: build
 
@@ -75,5 +75,18 @@ bench-go:
 bench-peers: build
 	$(PYTHON) scripts/peers/compare.py --vaectl ./$(BINARY)
 
+# The man pages, for $$MANPATH: man/man1 and man/man7.
+man: build
+	./$(BINARY) man man
+
+# The binaries of a release for all platforms, with their checksums, in dist.
+dist:
+	GO=$(GO) scripts/dist.sh dist
+
+# That two builds of this commit give the same bytes, on this platform.
+dist-check:
+	GO=$(GO) scripts/dist-check.sh
+
 clean:
 	rm -f $(BINARY) manifold.png
+	rm -rf dist man
