@@ -56,7 +56,7 @@ func TestHostileFiles(t *testing.T) {
 	if *hostileBinary != "" {
 		binary, large = *hostileBinary, 4<<20
 	}
-	model := trainTestModel(t)
+	model := trainTestModel(t, 2)
 	sound := filepath.Join(t.TempDir(), "sound.safetensors")
 	if err := os.WriteFile(sound, model, 0o666); err != nil {
 		t.Fatal(err)

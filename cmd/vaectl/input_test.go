@@ -11,7 +11,7 @@ import (
 // A source that has nothing to say yet does not keep an interrupt waiting.
 func TestInterruptWhileReading(t *testing.T) {
 	model := filepath.Join(t.TempDir(), "model.safetensors")
-	if err := os.WriteFile(model, trainTestModel(t), 0o666); err != nil {
+	if err := os.WriteFile(model, trainTestModel(t, 2), 0o666); err != nil {
 		t.Fatal(err)
 	}
 	for _, command := range []string{"encode", "decode"} {
