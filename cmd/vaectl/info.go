@@ -27,14 +27,15 @@ func newInfoCommand(c *console) *cobra.Command {
 	var o infoOptions
 	cmd := &cobra.Command{
 		Use:   "info [MODEL]",
-		Short: "Show what a model file holds",
+		Short: "Show what a model file, or a training's state, holds",
 		Long: `Show what a model file holds: the table of its layers, the settings and the data
-it was trained with, and its history, a row an epoch. "-" reads stdin.
+it was trained with, and its history, a row an epoch. "-" reads stdin. Of a training's
+state, which is the model's name with .state, it shows the same and how far it is.
 
 The whole file is read and checked. --json prints one object with the keys
 
     file          the file's name, "stdin" for "-"
-    kind          "model"
+    kind          "model" or "training state"
     bytes         the file's size
     parameters    the number of weights
     layers        name, kind, output (height, width, channels; or one length)
@@ -43,12 +44,15 @@ The whole file is read and checked. --json prints one object with the keys
     data          the training data, as the model file has it
     history       the losses, an object an epoch, as the model file has them
     best          the object of history with the lowest val_loss, or the lowest
-                  loss where there is no validation set; null before epoch 1`,
+                  loss where there is no validation set; null before epoch 1
+    weights_epoch the epoch whose weights a model has; null for a state
+    position      epoch, step and steps of a state: the epoch at hand and how many
+                  of its steps are done; null for a model`,
 		Example: `  vaectl info
   vaectl info five.safetensors
   vaectl info --json | jq .best.val_loss`,
 		Args:              args(cobra.MaximumNArgs(1)),
-		ValidArgsFunction: completeFiles("safetensors"),
+		ValidArgsFunction: completeFiles("safetensors", "state"),
 		RunE: func(cmd *cobra.Command, paths []string) error {
 			if len(paths) > 0 {
 				if cmd.Flags().Changed("model") {
@@ -97,7 +101,16 @@ type modelInfo struct {
 	History    []modelfile.Epoch `json:"history"`
 	Best       *modelfile.Epoch  `json:"best"`
 
+	WeightsEpoch *int          `json:"weights_epoch"`
+	Position     *positionInfo `json:"position"`
+
 	summary []nn.SummaryRow // Layers, for people
+}
+
+type positionInfo struct {
+	Epoch int `json:"epoch"`
+	Step  int `json:"step"`
+	Steps int `json:"steps"`
 }
 
 type layerInfo struct {
@@ -107,25 +120,45 @@ type layerInfo struct {
 	Parameters int    `json:"parameters"`
 }
 
-// readInfo reads a model file to the end of in.
+// readInfo reads a model file or a training's state to the end of in.
 func readInfo(in io.Reader) (*modelInfo, error) {
-	counted := &countingReader{r: in}
-	m, err := modelfile.Read(counted, train.Layout)
+	buffered := bufio.NewReaderSize(in, modelfile.StateHead)
+	head, err := buffered.Peek(modelfile.StateHead)
+	if err != nil && err != io.EOF {
+		return nil, err
+	}
+	counted := &countingReader{r: buffered}
+	if !modelfile.IsState(head) {
+		m, err := modelfile.Read(counted, train.Layout)
+		if err != nil {
+			return nil, err
+		}
+		info, err := newInfo("model", counted, m.Config, m.Data, m.History)
+		if err == nil {
+			info.WeightsEpoch = &m.WeightsEpoch
+		}
+		return info, err
+	}
+	s, err := modelfile.ReadState(counted, train.StateLayout)
 	if err != nil {
 		return nil, err
 	}
-	return newInfo("model", counted.n, m)
+	info, err := newInfo("training state", counted, s.Config, s.Data, s.History)
+	if err == nil {
+		info.Position = &positionInfo{len(s.History) + 1, s.Position.Step, s.Steps()}
+	}
+	return info, err
 }
 
-// newInfo describes the model m that a file of the given kind and size holds.
-func newInfo(kind string, size int64, m *modelfile.Model) (*modelInfo, error) {
-	model, err := nn.New(train.ModelConfig(m.Config))
+// newInfo describes the model that a file of the given kind holds.
+func newInfo(kind string, read *countingReader, config modelfile.Config, data modelfile.Data, history []modelfile.Epoch) (*modelInfo, error) {
+	model, err := nn.New(train.ModelConfig(config))
 	if err != nil {
 		return nil, err
 	}
 	info := &modelInfo{
-		Kind: kind, Bytes: size, Config: m.Config, Data: m.Data,
-		History: m.History, Best: bestEpoch(m.History), summary: model.Summary(),
+		Kind: kind, Bytes: read.n, Config: config, Data: data,
+		History: history, Best: bestEpoch(history), summary: model.Summary(),
 	}
 	if info.History == nil {
 		info.History = []modelfile.Epoch{} // "[]", not "null"
@@ -144,15 +177,12 @@ func newInfo(kind string, size int64, m *modelfile.Model) (*modelInfo, error) {
 // bestEpoch is the first epoch of the lowest val_loss, or of the lowest loss
 // where none was validated; nil if there is no epoch.
 func bestEpoch(history []modelfile.Epoch) *modelfile.Epoch {
-	loss := func(e *modelfile.Epoch) float64 {
-		if e.ValLoss != nil {
-			return *e.ValLoss
-		}
-		return e.Loss
+	if best := modelfile.BestEpoch(history); best > 0 {
+		return &history[best-1]
 	}
 	var best *modelfile.Epoch
 	for i := range history {
-		if e := &history[i]; best == nil || loss(e) < loss(best) {
+		if e := &history[i]; best == nil || e.Loss < best.Loss {
 			best = e
 		}
 	}
@@ -161,8 +191,14 @@ func bestEpoch(history []modelfile.Epoch) *modelfile.Epoch {
 
 func printInfo(w io.Writer, info *modelInfo) error {
 	out := bufio.NewWriter(w)
-	fmt.Fprintf(out, "%s: a %s after epoch %d of %d, %s bytes\n\n",
-		info.File, info.Kind, len(info.History), info.Config.Epochs, thousands(int(info.Bytes)))
+	at := fmt.Sprintf("after epoch %d of %d", len(info.History), info.Config.Epochs)
+	switch p := info.Position; {
+	case p != nil && p.Step > 0:
+		at = fmt.Sprintf("in epoch %d of %d, %d of its %d steps done", p.Epoch, info.Config.Epochs, p.Step, p.Steps)
+	case info.WeightsEpoch != nil && *info.WeightsEpoch != len(info.History):
+		at += fmt.Sprintf(", with the weights of epoch %d", *info.WeightsEpoch)
+	}
+	fmt.Fprintf(out, "%s: a %s %s, %s bytes\n\n", info.File, info.Kind, at, thousands(int(info.Bytes)))
 	printSummary(out, info.summary)
 	for _, part := range []struct {
 		title string

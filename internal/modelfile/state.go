@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"unicode/utf8"
 )
@@ -59,6 +60,16 @@ type Slot struct {
 func (s *State) Steps() int {
 	return (s.Data.Train-1)/s.Config.BatchSize + 1
 }
+
+// IsState reports whether a file calls itself a training state, by its first bytes:
+// StateHead of them, or all if there are fewer. Only reading it shows that it is one.
+func IsState(head []byte) bool {
+	name := regexp.MustCompile(`"format"\s*:\s*"` + stateFormat + `"`)
+	return name.Match(head[:min(len(head), StateHead)])
+}
+
+// StateHead is how many bytes IsState looks at.
+const StateHead = 1 << 12
 
 // WriteState writes s in safetensors format. A state that ReadState would refuse
 // is an error, found before anything is written.
