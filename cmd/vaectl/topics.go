@@ -69,8 +69,8 @@ columns, or keys, of a row:
     tsv      the same with tabs
     ndjson   an object a line: {"id":"a.png","label":7,"z":[0.5,-1]}, and
              "log_var":[...] with --log-var
-    npy      NumPy's array file, float32 [rows][d] of z alone, or [rows][2d] with
-             log_var after it; also float64 when read
+    npy      NumPy's array file, float32 [rows][d] of z alone, or [rows][2d]
+             with log_var after it; also float64 when read
     numbers  bare rows of d numbers between commas, tabs or spaces; read only
 
 Readers tell the format by the content, and pass over other columns and keys.
@@ -86,8 +86,8 @@ a pixel's light: strokes are light, the ground is dark.
     npy      float32 [images][height][width] of probabilities; written only
 
 THE MODEL FILE, vae.safetensors, is safetensors: a little-endian 64-bit length,
-that many bytes of JSON, and the tensors in little-endian float32, in the layouts
-of Keras. The JSON's __metadata__ holds strings:
+that many bytes of JSON, and the tensors in little-endian float32, in Keras's
+layouts. The JSON's __metadata__ holds strings:
 
     format          "vaectl"
     format_version  a whole number
@@ -95,9 +95,21 @@ of Keras. The JSON's __metadata__ holds strings:
     history         a JSON array of an object an epoch: epoch, loss,
                     reconstruction, kl, val_loss, val_reconstruction, val_kl
     data            a JSON object: name, train and val (counts), sha256
+    weights_epoch   the epoch whose weights these are, a whole number
 
 It holds no time, path or number of workers: the same training gives the same
 bytes. "vaectl info --json" prints what it says.
+
+THE TRAINING STATE, vae.safetensors.state, which "train --resume" reads, is of
+the same kind. It has no weights_epoch, and differs in these strings:
+
+    format          "vaectl-state"
+    position        a JSON object: step, the sums of the losses since the epoch
+                    began, and the states of the random streams
+    source          where the data were
+
+Its tensors are weights.NAME, slot.SLOT.NAME for the optimizer's averages, and
+best.NAME where the best weights are kept.
 
 THE LOG, which "train --log" writes, has a JSON object a line:
 
