@@ -56,7 +56,7 @@ func (s *session) train(ctx context.Context) error {
 func (s *session) epoch(ctx context.Context) error {
 	start, rate := time.Now(), s.run.LearningRate()
 	bar := newEpochBar(s.c, s.quiet)
-	s.log.begin(rate)
+	s.log.begin(s.run)
 	var worst train.Progress
 	var epochs int
 	row, err := s.run.Epoch(ctx, func(p train.Progress) error {

@@ -156,6 +156,11 @@ func runTrain(ctx context.Context, c *console, o trainOptions, given func(flag s
 		return err
 	}
 	defer run.Close()
+	log, err := openTrainLog(c, o.log, earlier != nil)
+	if err != nil {
+		return err
+	}
+	defer log.close()
 
 	if earlier != nil {
 		epoch, step, steps := run.At()
@@ -172,11 +177,6 @@ func runTrain(ctx context.Context, c *console, o trainOptions, given func(flag s
 			return err
 		}
 	}
-	log, err := openTrainLog(c, o.log, earlier != nil)
-	if err != nil {
-		return err
-	}
-	defer log.close()
 	s := &session{
 		c: c, run: run, files: files, notes: notes, quiet: o.quiet, log: log,
 		limit: o.stopAfter, again: o.resumeCommand(given),
@@ -189,6 +189,9 @@ func runTrain(ctx context.Context, c *console, o trainOptions, given func(flag s
 func (o *trainOptions) check(given func(flag string) bool) error {
 	if o.resume && o.overwrite {
 		return usagef("--resume and --overwrite exclude each other")
+	}
+	if o.log.every > 0 && o.log.path == "" {
+		return usagef("--log-every needs --log")
 	}
 	if o.resume || o.reduce {
 		return nil

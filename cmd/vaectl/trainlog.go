@@ -28,12 +28,13 @@ const logFields = `    event           "epoch", or "step" with --log-every
     samples_per_second
                     of training alone, since the last step logged or, for an
                     epoch, since it began
-    seconds         since the epoch began, validation included
+    seconds         since the epoch began or was resumed, validation included
     time            of day, RFC 3339, UTC
 
 A line is written when the step or the epoch is done and, for an epoch, when its
-model file is. The log file is emptied first. Where it cannot be written any more,
-a note says so and the training goes on.`
+model file is. The log file is emptied first, but --resume adds to it: after a
+kill, the steps since FILE.state was written are there twice. Where the log cannot
+be written any more, a note says so and the training goes on.`
 
 // logRecord is a line of the log.
 type logRecord struct {
@@ -79,9 +80,12 @@ type trainLog struct {
 	every int
 
 	broken bool
-	rate   float64        // of learning, in this epoch
+	rate   float64 // of learning, in this epoch
+	images int     // of an epoch
+	steps  int
+	epochs int
 	latest train.Progress // of training
-	began  time.Time      // the epoch
+	began  time.Time      // the epoch, in this run
 	whole  meter          // over the epoch
 	since  meter          // since the last step logged
 }
@@ -105,9 +109,6 @@ func (m *meter) perSecond() float64 {
 // training adds to the file, a fresh one empties it.
 func openTrainLog(c *console, o logOptions, resumed bool) (*trainLog, error) {
 	if o.path == "" {
-		if o.every > 0 {
-			return nil, usagef("--log-every %d: --log must name a file", o.every)
-		}
 		return nil, nil
 	}
 	l := &trainLog{name: o.path, err: c.err, every: o.every}
@@ -127,12 +128,13 @@ func openTrainLog(c *console, o logOptions, resumed bool) (*trainLog, error) {
 	return l, nil
 }
 
-// begin starts the clocks of an epoch with the given learning rate.
-func (l *trainLog) begin(rate float64) {
+// begin starts the clocks of the run's next epoch, or of the rest of one.
+func (l *trainLog) begin(run *train.Run) {
 	if l == nil {
 		return
 	}
-	l.rate, l.latest = rate, train.Progress{}
+	l.rate, l.images, l.latest = run.LearningRate(), run.Data().Train, train.Progress{}
+	_, _, l.steps = run.At()
 	l.began = time.Now()
 	l.whole = meter{from: l.began}
 	l.since = l.whole
@@ -140,7 +142,11 @@ func (l *trainLog) begin(rate float64) {
 
 // step logs a step, if it is one of every so many.
 func (l *trainLog) step(p train.Progress) {
-	if l == nil || p.Validating {
+	if l == nil {
+		return
+	}
+	l.epochs = p.Epochs
+	if p.Validating {
 		return
 	}
 	now, samples := time.Now(), p.Samples/p.Step
@@ -154,7 +160,7 @@ func (l *trainLog) step(p train.Progress) {
 	}
 	if l.every > 0 && p.Step%l.every == 0 {
 		l.write(logRecord{
-			Event: "step", Epoch: p.Epoch,
+			Event: "step", Epoch: p.Epoch, Step: p.Step, Samples: p.Samples,
 			Loss: p.Batch.Loss, Reconstruction: p.Batch.Reconstruction, KL: p.Batch.KL,
 			SamplesPerSecond: l.since.perSecond(),
 		})
@@ -168,7 +174,7 @@ func (l *trainLog) epoch(e modelfile.Epoch) {
 		return
 	}
 	l.write(logRecord{
-		Event: "epoch", Epoch: e.Epoch,
+		Event: "epoch", Epoch: e.Epoch, Step: l.steps, Samples: l.images,
 		Loss: e.Loss, Reconstruction: e.Reconstruction, KL: e.KL,
 		ValLoss: e.ValLoss, ValReconstruction: e.ValReconstruction, ValKL: e.ValKL,
 		SamplesPerSecond: l.whole.perSecond(),
@@ -181,7 +187,7 @@ func (l *trainLog) write(r logRecord) {
 		return
 	}
 	now := time.Now()
-	r.Epochs, r.Step, r.Steps, r.Samples = l.latest.Epochs, l.latest.Step, l.latest.Steps, l.latest.Samples
+	r.Epochs, r.Steps = l.epochs, l.steps
 	r.LearningRate = l.rate
 	r.Seconds, r.Time = now.Sub(l.began).Seconds(), now.UTC().Format(time.RFC3339Nano)
 	l.fail(json.NewEncoder(l.out).Encode(r))

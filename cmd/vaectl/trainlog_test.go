@@ -9,8 +9,6 @@ import (
 	"reflect"
 	"strings"
 	"testing"
-
-	"vaectl/internal/modelfile"
 )
 
 // A reader of the log that goes away does not end the training, neither on
@@ -39,26 +37,6 @@ func TestTrainingOutlivesItsLog(t *testing.T) {
 	}
 	if len(m.History) != 2 {
 		t.Errorf("%d epochs, want 2", len(m.History))
-	}
-}
-
-// A resumed training adds to the log.
-func TestLogOfResumedTraining(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "log")
-	for i, resumed := range []bool{false, true, false} {
-		log, err := openTrainLog(&console{err: os.Stderr}, logOptions{path: path}, resumed)
-		if err != nil {
-			t.Fatal(err)
-		}
-		log.epoch(modelfile.Epoch{Epoch: i + 1})
-		log.close()
-		text, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got, want := strings.Count(string(text), "\n"), []int{1, 2, 1}[i]; got != want {
-			t.Errorf("run %d left %d lines, want %d", i+1, got, want)
-		}
 	}
 }
 
