@@ -47,7 +47,7 @@ func (o stripOptions) write(ctx context.Context, c *console, model *nn.VAE, z []
 	walk := animation.Animation{Delay: time.Duration(o.delay) * time.Millisecond}
 	for frame := range cols {
 		w := sheet.Rect.Dx() / cols
-		if err := walk.Add(sheet.SubImage(image.Rect(frame*w, 0, (frame+1)*w, sheet.Rect.Dy())).(*image.Gray)); err != nil {
+		if err := walk.Add(sheet.SubImage(image.Rect(frame*w, 0, (frame+1)*w, sheet.Rect.Dy())).(*image.Gray), ""); err != nil {
 			return fmt.Errorf("making the animation: %w", err)
 		}
 	}
