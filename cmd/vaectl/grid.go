@@ -21,8 +21,11 @@ type gridOptions struct {
 // the model at a time, at most.
 const batchSize = 32
 
+// defaultGrid is the manifold as it is drawn unless flags say otherwise.
+func defaultGrid() grid.Spec { return grid.Spec{N: 15, Lo: 0.05, Hi: 0.95} }
+
 func newGridCommand(c *console) *cobra.Command {
-	o := gridOptions{spec: grid.Spec{N: 15, Lo: 0.05, Hi: 0.95}, scale: 1}
+	o := gridOptions{spec: defaultGrid(), scale: 1}
 	cmd := &cobra.Command{
 		Use:     "sample-grid",
 		Aliases: []string{"grid"},
@@ -103,8 +106,9 @@ func decodeGrid(model *nn.VAE, spec grid.Spec, scale int) (*image.Gray, error) {
 	if err != nil {
 		return nil, &usageError{err}
 	}
-	z := make([]float32, model.BatchSize()*model.LatentDim)
-	p := make([]float32, model.BatchSize()*model.Pixels())
+	batch := min(batchSize, model.BatchSize())
+	z := make([]float32, batch*model.LatentDim)
+	p := make([]float32, batch*model.Pixels())
 	for first := 0; first < g.Len(); {
 		n := g.Fill(z, first)
 		model.Decode(p, z[:n*model.LatentDim])

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -18,22 +17,19 @@ var (
 )
 
 // Trainings that SIGKILL ends at random moments, several times over, and that are
-// resumed at other numbers of workers, leave the model file of an uninterrupted
-// one, byte for byte. "make torture" does this at length.
+// resumed at other numbers of workers, leave the model file and the film of an
+// uninterrupted one, byte for byte. "make torture" does this at length.
 func TestKilledTrainings(t *testing.T) {
 	dir := t.TempDir()
 	settings := []string{"train", "--data", "sample", "--limit-train", "128", "--limit-val", "64", "--epochs", "3",
-		"--learning-rate", "0.003", "--reduce-on-plateau", "--plateau-patience", "1", "--quiet"}
+		"--learning-rate", "0.003", "--reduce-on-plateau", "--plateau-patience", "1", "--quiet", "--film-every", "5"}
 	start := time.Now()
 	whole := filepath.Join(dir, "whole")
-	if p := begin(t, slices.Concat(settings, []string{"-m", whole})...); p.end(t) != 0 {
+	if p := begin(t, slices.Concat(settings, []string{"-m", whole, "--film", whole + ".gif"})...); p.end(t) != 0 {
 		t.Fatalf("the uninterrupted training said %q", &p.stderr)
 	}
 	took := time.Since(start)
-	want, err := os.ReadFile(whole)
-	if err != nil {
-		t.Fatal(err)
-	}
+	want := modelAndFilm(t, whole)
 
 	rng := rand.New(rand.NewPCG(*killSeed, 0))
 	t.Logf("%d trainings of %.1f s, seed %d", *trainings, took.Seconds(), *killSeed)
@@ -48,7 +44,7 @@ func TestKilledTrainings(t *testing.T) {
 			moment := time.Duration(rng.Float64() * float64(limit))
 			again := kills == 0 || kills < 4 && rng.IntN(2) == 0
 			args := slices.Concat(settings, []string{
-				"-m", model, "--workers", fmt.Sprint(1 + rng.IntN(4)), "--checkpoint-every", fmt.Sprint(rng.IntN(6)),
+				"-m", model, "--film", model + ".gif", "--workers", fmt.Sprint(1 + rng.IntN(4)), "--checkpoint-every", fmt.Sprint(rng.IntN(6)),
 			})
 			if _, err := os.Stat(model + ".state"); err == nil {
 				args = append(args, "--resume")
@@ -74,18 +70,27 @@ func TestKilledTrainings(t *testing.T) {
 			}
 		}
 		killed += kills
-		got, err := os.ReadFile(model)
-		if err != nil {
-			t.Fatal(err)
-		}
 		result := "equal"
-		if bytes.Equal(got, want) {
+		if modelAndFilm(t, model) == want {
 			equal++
 		} else {
 			result = "NOT EQUAL"
-			t.Errorf("training %d ended with another model", i)
+			t.Errorf("training %d ended with another model or film", i)
 		}
 		t.Logf("training %d, killed after %v s: %s", i, moments, result)
 	}
 	t.Logf("%d of %d equal, after %d kills", equal, *trainings, killed)
+}
+
+// modelAndFilm are the bytes of both files.
+func modelAndFilm(t *testing.T, model string) (files [2]string) {
+	t.Helper()
+	for i, path := range []string{model, model + ".gif"} {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[i] = string(data)
+	}
+	return files
 }

@@ -24,7 +24,7 @@ type plotLatentOptions struct {
 }
 
 func newPlotLatentCommand(c *console) *cobra.Command {
-	o := plotLatentOptions{spec: grid.Spec{N: 15, Lo: 0.05, Hi: 0.95}}
+	o := plotLatentOptions{spec: defaultGrid()}
 	cmd := &cobra.Command{
 		Use:   "latent",
 		Short: "Draw where images lie in the latent space",

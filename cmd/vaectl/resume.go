@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"path/filepath"
 	"strings"
@@ -71,6 +72,12 @@ func (o *trainOptions) resumeCommand(given func(flag string) bool) string {
 	command := "vaectl train --resume"
 	if given("model") {
 		command += " -m " + shellWord(o.model)
+	}
+	if o.film.path != "" {
+		command += " --film " + shellWord(o.film.path)
+		if o.film.every > 0 {
+			command += fmt.Sprintf(" --film-every %d", o.film.every)
+		}
 	}
 	return command
 }

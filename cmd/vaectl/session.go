@@ -50,11 +50,12 @@ func (s *session) train(ctx context.Context) error {
 		fmt.Fprintf(s.notes, "stopped early: no better %s for %d epochs\n", monitored(m.History), m.Config.Patience)
 	}
 	fmt.Fprintf(s.notes, "saved %s%s\n", s.files.model, whichWeights(m))
-	return nil
+	return s.files.film.finish()
 }
 
 func (s *session) epoch(ctx context.Context) error {
 	start, rate := time.Now(), s.run.LearningRate()
+	filming := s.files.film.ended() == nil
 	bar := newEpochBar(s.c, s.quiet)
 	s.log.begin(s.run)
 	var worst train.Progress
@@ -66,10 +67,11 @@ func (s *session) epoch(ctx context.Context) error {
 		}
 		bar.update(p)
 		s.log.step(p)
-		switch {
-		case p.Validating: // an evaluation begins anew, so it is let finish
+		if p.Validating { // an evaluation begins anew, so it is let finish
 			return nil
-		case s.limit > 0 && !time.Now().Before(s.until):
+		}
+		s.files.film.step(s.run)
+		if s.limit > 0 && !time.Now().Before(s.until) {
 			return errTimeUp
 		}
 		return s.files.afterStep(s.run)
@@ -87,6 +89,9 @@ func (s *session) epoch(ctx context.Context) error {
 		fmt.Fprintf(s.notes, "note: the loss jumped to %.3g at step %d; it recovers, but weighs on the epoch's mean (another --seed or a smaller --learning-rate avoids it)\n",
 			worst.Batch.Loss, worst.Step)
 	}
+	if err := s.files.film.ended(); filming && err != nil {
+		fmt.Fprintf(s.notes, "note: the film ends here: %v\n", err)
+	}
 	if now := s.run.LearningRate(); now != rate {
 		fmt.Fprintf(s.notes, "note: %s is on a plateau; the learning rate is now %g\n", monitored([]modelfile.Epoch{row}), now)
 	}
@@ -96,6 +101,7 @@ func (s *session) epoch(ctx context.Context) error {
 // stopped saves what a stopped training has, as far as err lets it, and returns
 // what to tell about it.
 func (s *session) stopped(err error) error {
+	s.files.film.save()
 	epoch, step, steps := s.run.At()
 	saved := "no model was saved"
 	if epoch > 1 {

@@ -28,6 +28,7 @@ type trainOptions struct {
 	resume, overwrite bool
 	every             interval // of checkpoints
 	stopAfter         time.Duration
+	film              filmOptions
 	workers           int
 	log               logOptions
 	quiet, noSummary  bool
@@ -66,12 +67,17 @@ With --keep best the file holds the weights of the epoch with the lowest val_los
 --patience and --reduce-on-plateau go by val_loss too, and by the loss where there
 is no validation set; then the last weights are kept.
 
+--film draws what "vaectl grid" would, with the weights of that moment: PNGs named by
+epoch and step in a directory, or an animated GIF. With --resume it goes on. A frame
+takes as long as two steps of 16 images, and no bit of the model depends on it.
+
 Without --data the full MNIST is used where it is found: in $VAECTL_DATA, or in
 the user's cache directory. Otherwise the 10,000 digits in the program serve.`,
 		Example: `  vaectl train
   vaectl train --data ~/mnist --epochs 3 --seed 7 -m seven.safetensors
   vaectl train --resume --epochs 4 -m seven.safetensors
   vaectl train --epochs 6 --patience 2 --reduce-on-plateau --stop-after 8h
+  vaectl train --film manifold.gif --film-every 10 --overwrite
   vaectl train --data sample --limit-train 300 --limit-val 100 --epochs 1 --quiet`,
 		Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -100,6 +106,7 @@ the user's cache directory. Otherwise the 10,000 digits in the program serve.`,
 	f.BoolVar(&o.overwrite, "overwrite", false, "begin anew, whatever FILE.state holds")
 	intervalFlag(f, &o.every, "checkpoint-every", "write FILE.state so often, next to after each epoch; 0: no oftener")
 	durationFlag(f, &o.stopAfter, "stop-after", "save the training after so much time, and stop")
+	filmFlags(f, &o.film)
 	choiceFlag(f, &o.config.Keep, "keep", []string{modelfile.KeepBest, modelfile.KeepLast}, "weights to save: the best epoch's by val_loss, or the last")
 	intFlag(f, &o.config.Patience, "patience", 0, modelfile.MaxEpochs, "stop after `N` epochs in a row without improvement; 0: never")
 	floatFlag(f, &o.config.MinDelta, "min-delta", func(x float64) bool { return x >= 0 }, "a number from 0 up",
@@ -144,6 +151,9 @@ func runTrain(ctx context.Context, c *console, o trainOptions, given func(flag s
 	if err != nil {
 		return err
 	}
+	if files.film, err = newFilm(c.files, o.film, o.resume, notes); err != nil {
+		return err
+	}
 	data, err := openData(o.data, notes)
 	if err != nil {
 		return err
@@ -162,11 +172,14 @@ func runTrain(ctx context.Context, c *console, o trainOptions, given func(flag s
 	}
 	defer log.close()
 
+	if run.Done() {
+		return o.finished(files, run, notes)
+	}
+	if err := files.film.begin(run); err != nil {
+		return err
+	}
 	if earlier != nil {
 		epoch, step, steps := run.At()
-		if run.Done() {
-			return o.finished(files, run, notes)
-		}
 		fmt.Fprintf(notes, "going on %s\n", place(epoch, step, steps))
 	} else {
 		if !o.noSummary {
@@ -192,6 +205,12 @@ func (o *trainOptions) check(given func(flag string) bool) error {
 	}
 	if o.log.every > 0 && o.log.path == "" {
 		return usagef("--log-every needs --log")
+	}
+	if o.film.path == "" && given("film-every") {
+		return usagef("--film-every needs --film")
+	}
+	if o.film.path == o.model {
+		return usagef("--film and --model name the same file, %s", o.model)
 	}
 	if o.resume || o.reduce {
 		return nil

@@ -20,6 +20,8 @@ type trainFiles struct {
 	model string
 	state string // "" where the model goes to a device or a pipe
 
+	film *film // nil without
+
 	source  string    // of the data, to be told in the state
 	every   interval  // how often the state is written
 	steps   int       // since it was
@@ -113,6 +115,7 @@ func (f *trainFiles) saveState(run *train.Run) error {
 	if f.state == "" {
 		return nil
 	}
+	f.film.save()
 	s := run.State()
 	s.Source = f.source
 	if err := f.disk.Write(f.state, func(w io.Writer) error { return modelfile.WriteState(w, s) }); err != nil {

@@ -178,6 +178,11 @@ func (r *Run) Close() { r.pool.Close() }
 // Summary is the table of the model's layers.
 func (r *Run) Summary() []nn.SummaryRow { return r.model.Summary() }
 
+// VAE is the model with the weights of the latest step, to encode and decode with
+// between two steps, up to the settings' batch size at a time. That changes nothing
+// in the run.
+func (r *Run) VAE() *nn.VAE { return r.model }
+
 // Data describes the data in use.
 func (r *Run) Data() modelfile.Data { return r.data }
 
