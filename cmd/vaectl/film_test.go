@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"image"
 	"os"
@@ -52,12 +51,12 @@ func (d *fullDisk) Create(path string, perm os.FileMode) (atomicfile.File, error
 // A film that cannot be gone on with costs neither the training nor a frame of
 // before, and the failure is told at once and at the end.
 func TestFilmThatFails(t *testing.T) {
-	whole := runOn(t, nil, filepath.Join(t.TempDir(), "vae"), "")
+	whole := trainOn(t, nil, filepath.Join(t.TempDir(), "vae"), "")
 	for film, frames := range map[string]int{"film": 2, "film.gif": 2} {
 		dir := t.TempDir()
 		model, path := filepath.Join(dir, "vae"), filepath.Join(dir, film)
 		// The first is the probe's.
-		got := runOn(t, &fullDisk{part: "film", room: 1 + frames}, model, path)
+		got := trainOn(t, &fullDisk{part: "film", room: 1 + frames}, model, path)
 		if !bytes.Equal(got.model, whole.model) {
 			t.Errorf("%s: the model is another than without a film", film)
 		}
@@ -71,7 +70,7 @@ func TestFilmThatFails(t *testing.T) {
 
 		// Where not even the first can be written there is no training.
 		model, path = filepath.Join(t.TempDir(), "vae"), filepath.Join(t.TempDir(), film)
-		got = runOn(t, &fullDisk{part: "film", room: 1}, model, path)
+		got = trainOn(t, &fullDisk{part: "film", room: 1}, model, path)
 		if got.status != exitFailed || got.model != nil || strings.Contains(got.said, "Epoch") {
 			t.Errorf("%s: exit status %d, said %s", film, got.status, got.said)
 		}
@@ -84,29 +83,19 @@ type ran struct {
 	model  []byte
 }
 
-// runOn trains for three short epochs on a disk, with a film if it is named.
-func runOn(t *testing.T, disk atomicfile.Files, model, film string) ran {
+// trainOn trains for three short epochs on a disk, with a film if it is named.
+func trainOn(t *testing.T, disk atomicfile.Files, model, film string) ran {
 	t.Helper()
-	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer log.Close()
 	args := []string{"train", "--data", "sample", "--limit-train", "16", "--limit-val", "16", "--epochs", "3", "--no-summary", "-m", model}
 	if film != "" {
 		args = append(args, "--film", film)
 	}
-	c := &console{out: log, err: log, getenv: func(string) string { return "" }, files: atomicfile.Writer{Files: disk}}
-	status := execute(context.Background(), args, c)
-	said, err := os.ReadFile(log.Name())
-	if err != nil {
-		t.Fatal(err)
-	}
+	status, said := runOn(t, disk, args...)
 	file, err := os.ReadFile(model)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		t.Fatal(err)
 	}
-	return ran{status, string(said), file}
+	return ran{status, said, file}
 }
 
 // framesOf is the number of frames of a film of the built-in digits.
