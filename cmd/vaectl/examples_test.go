@@ -31,11 +31,6 @@ const needsNetwork = "vaectl data fetch"
 // shell does, line by line, in a directory of its own for each command. The
 // directory holds what exampleFiles lists.
 func TestExamples(t *testing.T) {
-	for _, tool := range []string{"sh", "jq"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Fatalf("the examples need %s: %v", tool, err)
-		}
-	}
 	files := exampleFiles(t)
 	count := 0
 	eachCommand(newRootCommand(&console{getenv: func(string) string { return "" }, catalog: catalog.Public(), newClient: fetch.NewClient}), func(cmd *cobra.Command) {
@@ -95,10 +90,7 @@ func exampleLines(text string) []string {
 // or before, says that it failed; a line with || provides for that.
 func runExample(t *testing.T, dir, line string) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "sh", "-c", line)
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "HOME="+dir, "XDG_CACHE_HOME="+filepath.Join(dir, ".cache"),
-		"VAECTL_DATA="+filepath.Join(dir, "mnist"), "VAECTL_MODEL=", "VAECTL_ISA=")
+	cmd := shell(t, dir, line)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
@@ -107,6 +99,16 @@ func runExample(t *testing.T, dir, line string) {
 	if err != nil || failed || strings.Contains(said, "\npanic: ") {
 		t.Errorf("%s\n%v\nstdout: %.400s\nstderr: %s", line, err, stdout.String(), stderr.String())
 	}
+}
+
+// shell runs the line in dir, with the vaectl and the jq of this test.
+func shell(t *testing.T, dir, line string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", line)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "LC_ALL=C", "HOME="+dir, "XDG_CACHE_HOME="+filepath.Join(dir, ".cache"),
+		"VAECTL_DATA="+filepath.Join(dir, "mnist"), "VAECTL_MODEL=", "VAECTL_ISA=")
+	return cmd
 }
 
 // exampleFiles makes the directory that the examples speak of: models, among

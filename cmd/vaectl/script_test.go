@@ -36,10 +36,11 @@ func TestMain(m *testing.M) {
 	commands := systemCommands()
 	commands["vaectl"] = func() { os.Exit(run(os.Args[1:])) }
 	commands["toydata"] = func() { os.Exit(runToyData(os.Args[1:])) }
+	commands["jq"] = func() { os.Exit(runJQ()) }
 	testscript.Main(m, commands)
 }
 
-var update = flag.Bool("update", false, "write the golden pictures anew")
+var update = flag.Bool("update", false, "write the golden pictures and the transcripts anew")
 
 // TestScripts runs the scenarios of testdata/script, each in a directory of its
 // own that holds model.safetensors, a model of 2 latent dimensions trained for
@@ -320,16 +321,20 @@ func checkFigure(ts *testscript.TestScript, _ bool, args []string) {
 	default:
 		img, err := png.Decode(strings.NewReader(content))
 		ts.Check(err)
-		colours := map[color.Color]bool{}
-		for i := range img.Bounds().Dx() {
-			for j := range img.Bounds().Dy() {
-				colours[img.At(i, j)] = true
-			}
-		}
-		if len(colours) < 3 {
-			ts.Fatalf("%s has %d colours", args[0], len(colours))
+		if n := colours(img); n < 3 {
+			ts.Fatalf("%s has %d colours", args[0], n)
 		}
 	}
+}
+
+func colours(img image.Image) int {
+	seen := map[color.Color]bool{}
+	for i := range img.Bounds().Dx() {
+		for j := range img.Bounds().Dy() {
+			seen[img.At(i, j)] = true
+		}
+	}
+	return len(seen)
 }
 
 // likePNG compares a PNG with a golden of testdata/golden, to a tolerance:
