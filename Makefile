@@ -5,10 +5,10 @@ BINARY      := vaectl
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    ?= 10s
 SEED        ?= 1
-# Debian's, the one that sees its package python3-torch.
+# Debian's, the one that sees its packages python3-numpy and python3-torch.
 PYTHON      ?= /usr/bin/python3
 
-.PHONY: all build run test test-mnist lint race torture fuzz hostile bench bench-go bench-peers man dist dist-check clean
+.PHONY: all build run test test-mnist test-python lint race torture fuzz hostile bench bench-go bench-peers man dist dist-check clean
 
 all: build
 
@@ -28,6 +28,10 @@ test:
 # The checks on the full MNIST, whose four files $$VAECTL_DATA names.
 test-mnist:
 	$(GO) test -tags mnist -run 'FullMNIST' -timeout 60m -v ./cmd/vaectl
+
+# The README's Python snippet, with an interpreter that has numpy.
+test-python:
+	PYTHON=$(PYTHON) $(GO) test -tags python -run PythonSnippet ./cmd/vaectl
 
 lint:
 	@out=$$(gofmt -l .); if [ -n "$$out" ]; then echo "not gofmt'd:"; echo "$$out"; exit 1; fi
