@@ -61,7 +61,8 @@ func TestFilmThatFails(t *testing.T) {
 			t.Errorf("%s: the model is another than without a film", film)
 		}
 		if got.status != exitFailed || strings.Count(got.said, "no space left") != 2 ||
-			!strings.Contains(got.said, "note: the film ends here: ") || !strings.Contains(got.said, "\nvaectl: filming: ") {
+			!strings.Contains(got.said, "note: the film ends here: ") || !strings.Contains(got.said, "\nvaectl: filming: ") ||
+			!strings.Contains(got.said, "hint: only the film is cut short: the training is finished, and the model saved") {
 			t.Errorf("%s: exit status %d, said %s", film, got.status, got.said)
 		}
 		if n := framesOf(t, path); n != frames {

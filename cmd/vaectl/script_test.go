@@ -44,9 +44,10 @@ var update = flag.Bool("update", false, "write the golden pictures and the trans
 
 // TestScripts runs the scenarios of testdata/script, each in a directory of its
 // own that holds model.safetensors, a model of 2 latent dimensions trained for
-// one short epoch, and drawn.safetensors, one whose weights are drawn.
+// one short epoch; drawn.safetensors, one whose weights are drawn; and
+// huge.safetensors, whose weights are finite but what they make of images is not.
 func TestScripts(t *testing.T) {
-	model, drawn := trainTestModel(t, 2), drawTestModel(t)
+	model, drawn, huge := trainTestModel(t, 2), drawTestModel(t, 1), drawTestModel(t, 1e15)
 	mirrors := serveToyData(t)
 	golden, err := filepath.Abs(filepath.Join("testdata", "golden"))
 	if err != nil {
@@ -61,10 +62,12 @@ func TestScripts(t *testing.T) {
 			env.Setenv("MIRRORS", mirrors)
 			env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, ".cache"))
 			env.Setenv("GOLDEN", golden)
-			if err := os.WriteFile(filepath.Join(env.WorkDir, "drawn.safetensors"), drawn, 0o666); err != nil {
-				return err
+			for name, file := range map[string][]byte{"model": model, "drawn": drawn, "huge": huge} {
+				if err := os.WriteFile(filepath.Join(env.WorkDir, name+".safetensors"), file, 0o666); err != nil {
+					return err
+				}
 			}
-			return os.WriteFile(filepath.Join(env.WorkDir, "model.safetensors"), model, 0o666)
+			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"status":  status,
@@ -120,8 +123,8 @@ func trainTestModel(t *testing.T, latentDim int) []byte {
 
 // drawTestModel has weights that give images and latent vectors that differ
 // visibly, and that are the same on every CPU, which trained ones are not. It was
-// trained for no epoch.
-func drawTestModel(t *testing.T) []byte {
+// trained for no epoch. All weights are multiplied by gain.
+func drawTestModel(t *testing.T, gain float64) []byte {
 	t.Helper()
 	config := modelfile.Config{
 		Height: 28, Width: 28, LatentDim: 2, Noise: string(nn.BookNoise), KLWeight: 5e-4, Convolution: string(nn.Winograd), Keep: modelfile.KeepLast,
@@ -141,9 +144,9 @@ func drawTestModel(t *testing.T) []byte {
 		}
 		// Deviations that keep the size of what passes through the encoder, and
 		// double it with each layer of the decoder.
-		deviation := 0.1
+		deviation := 0.1 * gain
 		if p.FanIn > 0 {
-			deviation = math.Sqrt(2 / float64(p.FanIn))
+			deviation = math.Sqrt(2/float64(p.FanIn)) * gain
 		}
 		if strings.HasPrefix(p.Name, "decoder.") {
 			deviation *= 2
