@@ -115,12 +115,14 @@ func (s *session) stopped(err error) error {
 		return &hintError{fmt.Errorf("training: %w", err), lower}
 	case errors.Is(err, modelfile.ErrNotFinite): // the next step's loss would have told
 		return &hintError{fmt.Errorf("training: diverged %s: %w", place(epoch, step, steps), err), lower}
+	case !timeUp && !interrupted && s.files.state == "":
+		return err // what could not be written is all there is
 	case !timeUp && !interrupted:
-		return &hintError{err, s.whole(saved)}
+		return &hintError{err, s.whole()}
 	}
 	if s.files.state != "" {
 		if err := s.files.saveState(s.run); err != nil {
-			return &hintError{err, s.whole(saved)}
+			return &hintError{err, s.whole()}
 		}
 		saved = "the training is saved; to go on: " + s.again
 	}
@@ -133,10 +135,7 @@ func (s *session) stopped(err error) error {
 }
 
 // whole is the hint after a file could not be written.
-func (s *session) whole(saved string) string {
-	if s.files.state == "" {
-		return saved
-	}
+func (s *session) whole() string {
 	return "the files of before are whole; to go on from there: " + s.again
 }
 
