@@ -17,6 +17,7 @@ import (
 // documents are run with exampleFiles in their directory, or in an empty one.
 var documents = map[string]bool{
 	"README.md":         true,
+	"docs/gallery.md":   true,
 	"docs/pipelines.md": false,
 }
 
@@ -67,6 +68,7 @@ func TestDocuments(t *testing.T) {
 				case "console":
 					text = strings.Replace(text, b.text, runTranscript(t, dir, b.text), 1)
 				case "python": // TestPythonSnippet runs it
+				case "text": // what was printed for another model
 				default:
 					t.Errorf("a code block of the kind %q, which is not run:\n%s", b.kind, b.text)
 				}
