@@ -44,12 +44,13 @@ func TestDocuments(t *testing.T) {
 			t.Errorf("%s: documents does not say how to run it", name)
 			continue
 		}
+		// Before the parallel part: making the files trains, which sets gonum's BLAS.
+		dir := t.TempDir()
+		if withFiles {
+			dir = exampleFiles(t)
+		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			dir := t.TempDir()
-			if withFiles {
-				dir = exampleFiles(t)
-			}
 			content, err := os.ReadFile(path)
 			if err != nil {
 				t.Fatal(err)
